@@ -1,0 +1,60 @@
+# Everything here needs Python 3.11 or later, make and the package index; nothing else.
+PYTHON ?= python3
+LOCKS := infra/build/locks
+PIP_FLAGS := --quiet --disable-pip-version-check
+WARMER := .venv/bin/warmer
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint test-all lock train clean
+
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/ready .tools/sam/ready .tools/runtime/ready ## create the environments that the other targets use
+
+# The project with its local cloud and development tools.
+.venv/ready: pyproject.toml $(LOCKS)/project.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Warmer needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	@echo "creating .venv (the project, its local cloud, development tools)"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install $(PIP_FLAGS) --constraint $(LOCKS)/project.txt --editable '.[cloud,dev]'
+	@touch $@
+
+# The SAM and AWS command lines pin a boto3 of their own.
+.tools/sam/ready: $(LOCKS)/sam.txt
+	@echo "creating .tools/sam (the sam and aws command lines)"
+	@$(PYTHON) -m venv .tools/sam
+	@.tools/sam/bin/python -m pip install $(PIP_FLAGS) --constraint $(LOCKS)/sam.txt aws-sam-cli awscli
+	@touch $@
+
+# What Lambda's managed runtime has beside the standard library, and nothing more.
+.tools/runtime/ready: $(LOCKS)/runtime.txt
+	@echo "creating .tools/runtime (what Lambda's Python runtime has)"
+	@$(PYTHON) -m venv .tools/runtime
+	@.tools/runtime/bin/python -m pip install $(PIP_FLAGS) --constraint $(LOCKS)/runtime.txt awslambdaric boto3
+	@.tools/runtime/bin/python -m pip uninstall $(PIP_FLAGS) --yes setuptools pip
+	@touch $@
+
+demo: setup ## deploy a model to a local cloud, warm it, and show cold against warm
+	@$(WARMER) demo
+
+test: setup lint ## lint and run the tests
+	@.venv/bin/python -m pytest
+
+lint: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/cfn-lint template.yaml
+	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
+
+lock: ## renew the pinned versions from what pyproject.toml allows
+	@PYTHON=$(PYTHON) infra/build/lock.sh
+
+train: ## train the demo model again (needs torch, some 200 MB)
+	@$(PYTHON) -m venv .tools/train
+	@.tools/train/bin/python -m pip install $(PIP_FLAGS) --constraint $(LOCKS)/train.txt 'torch==2.13.0' scikit-learn onnx onnxruntime numpy
+	@.tools/train/bin/python -m infra.train
+
+clean: ## remove everything that make created
+	rm -rf .venv .tools .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

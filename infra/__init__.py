@@ -1,0 +1,1 @@
+"""What lives in a clone only: the local cloud, packaging, the demo, training."""

@@ -1,0 +1,1 @@
+"""A local cloud: moto as control plane, real execution environments as data plane."""

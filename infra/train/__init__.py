@@ -1,0 +1,1 @@
+"""The demo models: trained, exported to ONNX."""

@@ -1,0 +1,1 @@
+"""Warmer: cold-start warm-up for ONNX models on AWS Lambda."""

@@ -1,0 +1,93 @@
+"""Every error that Warmer raises, as one tree.
+
+    WarmerError
+    ├── ConfigurationError      a setting, target or argument has a value that cannot be used
+    ├── ModelError              a model cannot be served
+    │   ├── ModelNotFound       there is no model at that path
+    │   ├── ModelCorrupt        the file is there but is not a model that can be loaded
+    │   ├── ModelInputError     a request does not fit the model's inputs
+    │   └── PrimingError        a warm-up inference failed
+    ├── PackageMismatch         the package was built for another Python or architecture
+    ├── InvokeError             a function could not be invoked
+    │   └── Throttled           Lambda answered 429
+    └── CloudError              the local cloud cannot do what was asked
+        └── BuildError          a function package cannot be built
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BuildError",
+    "CloudError",
+    "ConfigurationError",
+    "InvokeError",
+    "ModelCorrupt",
+    "ModelError",
+    "ModelInputError",
+    "ModelNotFound",
+    "PackageMismatch",
+    "PrimingError",
+    "Throttled",
+    "WarmerError",
+]
+
+
+class WarmerError(Exception):
+    """Anything that Warmer refuses or fails to do; the message says what to do about it."""
+
+
+class ConfigurationError(WarmerError):
+    """A setting, target or argument has a value that cannot be used.
+
+    `key` names the setting, `value` is what was found, `expected` says what would be accepted.
+    """
+
+    def __init__(self, key: str, value: object, expected: str) -> None:
+        self.key = key
+        self.value = value
+        self.expected = expected
+        super().__init__(f"{key} is {value!r}; expected {expected}")
+
+
+class ModelError(WarmerError):
+    """A model cannot be served."""
+
+
+class ModelNotFound(ModelError):
+    """There is no model at the path that was given."""
+
+
+class ModelCorrupt(ModelError):
+    """A model file is there, but cannot be loaded."""
+
+
+class ModelInputError(ModelError):
+    """A request does not fit the model's inputs: names, shape or dtype."""
+
+
+class PrimingError(ModelError):
+    """A warm-up inference failed."""
+
+
+class PackageMismatch(WarmerError):
+    """The function package was built for another Python version or architecture than runs it."""
+
+
+class InvokeError(WarmerError):
+    """A function could not be invoked."""
+
+
+class Throttled(InvokeError):
+    """Lambda answered 429; `reason` is its `Reason` field, or an empty string."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class CloudError(WarmerError):
+    """The local cloud cannot do what was asked."""
+
+
+class BuildError(CloudError):
+    """A function package cannot be built."""

@@ -1,0 +1,1 @@
+"""Warm-up across execution environments: targets, waves, proof."""

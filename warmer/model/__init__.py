@@ -1,0 +1,1 @@
+"""Warm-up inside one execution environment: load a model, prime it, report."""
