@@ -1,0 +1,1 @@
+"""Tests: each package follows a folder of the project."""

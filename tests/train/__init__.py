@@ -1,0 +1,1 @@
+"""The training of the demo models and what it committed."""
