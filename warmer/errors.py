@@ -1,25 +1,33 @@
 """Every error that Warmer raises, as one tree.
 
-    WarmerError
-    ├── ConfigurationError      a setting, target or argument has a value that cannot be used
-    ├── ModelError              a model cannot be served
-    │   ├── ModelNotFound       there is no model at that path
-    │   ├── ModelCorrupt        the file is there but is not a model that can be loaded
-    │   ├── ModelInputError     a request does not fit the model's inputs
-    │   └── PrimingError        a warm-up inference failed
-    ├── PackageMismatch         the package was built for another Python or architecture
-    ├── InvokeError             a function could not be invoked
-    │   └── Throttled           Lambda answered 429
-    └── CloudError              the local cloud cannot do what was asked
-        └── BuildError          a function package cannot be built
+WarmerError
+├── ConfigurationError      a setting, target or argument has a value that cannot be used
+├── ModelError              a model cannot be served
+│   ├── ModelNotFound       there is no model at that path
+│   ├── ModelCorrupt        the file is there but is not a model that can be loaded
+│   ├── ModelInputError     a request does not fit the model's inputs
+│   └── PrimingError        a warm-up inference failed
+├── PackageMismatch         the package was built for another Python or architecture
+├── InvokeError             a function could not be invoked
+│   ├── Throttled           Lambda answered 429
+│   ├── FunctionNotFound    there is no such function, version or alias
+│   ├── AccessDenied        the caller may not invoke it, or its credentials are not valid
+│   ├── EndpointUnreachable no connection to Lambda's endpoint could be made or kept
+│   └── AnswerTimeout       no answer came in the time given
+└── CloudError              the local cloud cannot do what was asked
+    └── BuildError          a function package cannot be built
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "AccessDenied",
+    "AnswerTimeout",
     "BuildError",
     "CloudError",
     "ConfigurationError",
+    "EndpointUnreachable",
+    "FunctionNotFound",
     "InvokeError",
     "ModelCorrupt",
     "ModelError",
@@ -83,6 +91,22 @@ class Throttled(InvokeError):
     def __init__(self, message: str, reason: str = "") -> None:
         self.reason = reason
         super().__init__(message)
+
+
+class FunctionNotFound(InvokeError):
+    """There is no such function, version or alias in this account and region."""
+
+
+class AccessDenied(InvokeError):
+    """The caller may not invoke the function, or its credentials are not valid."""
+
+
+class EndpointUnreachable(InvokeError):
+    """No connection to Lambda's endpoint could be made or kept."""
+
+
+class AnswerTimeout(InvokeError):
+    """The function did not answer in the time given; it may still be running, and billed."""
 
 
 class CloudError(WarmerError):
