@@ -1,0 +1,98 @@
+"""Metric names and units, their emission, and structured log lines.
+
+Metrics go out in CloudWatch's Embedded Metric Format (EMF): one JSON line on standard output, which
+CloudWatch Logs turns into metrics without a call of ours. Powertools for AWS Lambda writes it.
+Importing Powertools takes about 30 ms with compiled byte-code and 260 ms without (measured after
+numpy and onnxruntime were loaded), so it is imported at the first emission and never before. For
+the same reason log lines are plain JSON and not Powertools' Logger, which costs that import too.
+
+A custom metric costs $0.30 a month for each distinct set of dimensions (CloudWatch pricing page,
+us-east-1): pass few dimensions, and whatever else should be searchable as properties.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from warmer.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DEFAULT_NAMESPACE", "NAMESPACE_VARIABLE", "Metric", "emit", "log"]
+
+NAMESPACE_VARIABLE = "WARMER_METRICS_NAMESPACE"
+DEFAULT_NAMESPACE = "Warmer"
+
+
+class Metric(Enum):
+    """A metric of ours; its value is its CloudWatch name and unit."""
+
+    # Of an inference function, once for each cold start that a user met.
+    COLD_START = ("ColdStart", "Count")
+    INIT_DURATION = ("InitDuration", "Milliseconds")
+    PRIMING_DURATION = ("PrimingDuration", "Milliseconds")
+    INFERENCE_DURATION = ("InferenceDuration", "Milliseconds")
+    # Of the warmer, once for each wave.
+    ENVIRONMENTS_ASKED = ("EnvironmentsAsked", "Count")
+    ENVIRONMENTS_PROVEN = ("EnvironmentsProven", "Count")
+    WAVE_ROUNDS = ("WaveRounds", "Count")
+    PINGS_SENT = ("PingsSent", "Count")
+    PINGS_FAILED = ("PingsFailed", "Count")
+    HELD_DURATION = ("HeldDuration", "Milliseconds")
+
+    @property
+    def cloudwatch_name(self) -> str:
+        """The metric's name in CloudWatch."""
+        return self.value[0]
+
+    @property
+    def unit(self) -> str:
+        """The metric's unit, as CloudWatch spells it."""
+        return self.value[1]
+
+
+def emit(
+    metrics: Mapping[Metric, float],
+    dimensions: Mapping[str, str],
+    properties: Mapping[str, object] | None = None,
+) -> None:
+    """Write one EMF line with these metrics, in the namespace WARMER_METRICS_NAMESPACE ("Warmer").
+
+    `dimensions` identify the time series; `properties` are JSON-able values that only the log line
+    holds. Nothing is written for no metrics, or when POWERTOOLS_METRICS_DISABLED is true. Raises
+    ConfigurationError for a value that is not finite (CloudWatch would drop the line).
+    """
+    for metric, value in metrics.items():
+        if not math.isfinite(value):
+            raise ConfigurationError(metric.cloudwatch_name, value, "a finite number")
+    if not metrics:
+        return
+    # Imported here: the reason is in the module's docstring.
+    from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
+        AmazonCloudWatchEMFProvider,
+    )
+
+    provider = AmazonCloudWatchEMFProvider(
+        namespace=os.environ.get(NAMESPACE_VARIABLE) or DEFAULT_NAMESPACE
+    )
+    for name, text in dimensions.items():
+        provider.add_dimension(name, text)
+    for key, content in (properties or {}).items():
+        provider.add_metadata(key, content)
+    for metric, value in metrics.items():
+        provider.add_metric(metric.cloudwatch_name, metric.unit, value)
+    provider.flush_metrics()
+
+
+def log(message: str, fields: Mapping[str, object] | None = None, level: str = "INFO") -> None:
+    """Write one structured log line: a JSON object with `level`, `message` and `fields`.
+
+    Lambda keeps such a line as it is, whatever the function's log format. Values that JSON lacks
+    are written as their text.
+    """
+    print(json.dumps({"level": level, "message": message, **(fields or {})}, default=str))  # noqa: T201 - standard output is the log
