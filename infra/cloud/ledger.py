@@ -1,0 +1,229 @@
+"""What happened, as the cloud itself saw it: environments and invocations.
+
+Nothing here comes from what functions say about themselves: environments are counted by process,
+cold starts by who waited for an INIT.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TextIO
+
+from infra.cloud.function import FunctionVersion, Invocation, InvocationKind
+
+__all__ = ["EnvironmentRecord", "InvocationRecord", "Ledger"]
+
+
+@dataclass(frozen=True)
+class EnvironmentRecord:
+    """One execution environment. Times are Unix seconds; None means not (yet).
+
+    pid: the outermost process of the environment, as this machine numbers it.
+    init_started: the interpreter is about to be executed; ready_at: it asked for its first request.
+    end_reason: why it ended, such as "idle", "lifetime", "retired", "timeout", "exited",
+        "init-error", "init-timeout", "closed".
+    """
+
+    id: str
+    function: str
+    version: str
+    pid: int | None = None
+    spawned_at: float = 0.0
+    init_started: float | None = None
+    ready_at: float | None = None
+    init_ms: float | None = None
+    ended_at: float | None = None
+    end_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class InvocationRecord:
+    """One invocation. Times are Unix seconds, durations milliseconds; None means not (yet).
+
+    sequence: its place among all invocations, from 0; `Ledger.mark()` is such a number.
+    cold: the request waited for an INIT that it caused.
+    status: "running", "success", "error", "timeout" or "throttled".
+    """
+
+    sequence: int
+    request_id: str
+    function: str
+    version: str
+    kind: InvocationKind
+    ping: bool
+    started: float
+    environment: str | None = None
+    cold: bool = False
+    init_ms: float | None = None
+    ended: float | None = None
+    duration_ms: float | None = None
+    billed_ms: int | None = None
+    status: str = "running"
+    reason: str | None = None
+
+
+class Ledger:
+    """Thread-safe record of environments and invocations.
+
+    path: a JSON Lines file to which each change is appended, or None.
+    clock: Unix seconds; only tests give another.
+    """
+
+    def __init__(self, path: Path | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._lock = threading.Lock()
+        self._clock = clock
+        self._environments: dict[str, EnvironmentRecord] = {}
+        self._invocations: list[InvocationRecord] = []
+        self._file: TextIO | None = None
+        if path is not None:
+            # Line buffered: what is written survives the cloud being killed.
+            self._file = path.open("a", encoding="utf-8", buffering=1)
+
+    def close(self) -> None:
+        """Close the file; the records stay readable."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    # What the data plane tells.
+
+    def spawned(self, environment: str, version: FunctionVersion) -> None:
+        """An environment of `version` is being created."""
+        record = EnvironmentRecord(
+            environment, version.name, version.version, spawned_at=self._clock()
+        )
+        with self._lock:
+            self._environments[environment] = record
+            self._append("environment", record)
+
+    def init_started(self, environment: str, pid: int) -> None:
+        """The environment's interpreter is about to be executed."""
+        self._change(environment, pid=pid, init_started=self._clock())
+
+    def ready(self, environment: str, init_ms: float) -> None:
+        """The environment asked for its first request."""
+        self._change(environment, ready_at=self._clock(), init_ms=init_ms)
+
+    def ended(self, environment: str, reason: str) -> None:
+        """The environment's processes are gone."""
+        self._change(environment, ended_at=self._clock(), end_reason=reason)
+
+    def invoked(self, version: FunctionVersion, invocation: Invocation) -> int:
+        """A request was accepted. Returns its sequence number."""
+        return self._add(version, invocation)
+
+    def throttled(self, version: FunctionVersion, invocation: Invocation, reason: str) -> None:
+        """A request was refused for concurrency."""
+        self._add(version, invocation, status="throttled", reason=reason, ended=self._clock())
+
+    def placed(self, sequence: int, environment: str, cold: bool) -> None:
+        """The request was given to an environment; `cold` if it must wait for an INIT."""
+        with self._lock:
+            self._replace(sequence, environment=environment, cold=cold)
+
+    def completed(
+        self,
+        sequence: int,
+        status: str,
+        duration_ms: float | None = None,
+        billed_ms: int | None = None,
+        init_ms: float | None = None,
+    ) -> None:
+        """The request ended."""
+        with self._lock:
+            self._replace(
+                sequence,
+                status=status,
+                ended=self._clock(),
+                duration_ms=duration_ms,
+                billed_ms=billed_ms,
+                init_ms=init_ms,
+            )
+
+    # What others ask.
+
+    def mark(self) -> int:
+        """A place in the order of invocations; pass it as `since` for what begins after it."""
+        with self._lock:
+            return len(self._invocations)
+
+    def environments(self, function: str | None = None) -> tuple[EnvironmentRecord, ...]:
+        """All environments that ever were, oldest first, of one function or of all."""
+        with self._lock:
+            records = tuple(self._environments.values())
+        return tuple(item for item in records if function in (None, item.function))
+
+    def alive(
+        self, function: str | None = None, at: float | None = None
+    ) -> tuple[EnvironmentRecord, ...]:
+        """Environments that had finished INIT and not ended at Unix second `at` (default: now)."""
+        moment = self._clock() if at is None else at
+        return tuple(
+            item
+            for item in self.environments(function)
+            if item.ready_at is not None
+            and item.ready_at <= moment
+            and (item.ended_at is None or item.ended_at > moment)
+        )
+
+    def invocations(
+        self, function: str | None = None, since: int = 0, ping: bool | None = None
+    ) -> tuple[InvocationRecord, ...]:
+        """Invocations from mark `since` on; `ping` True or False leaves only those."""
+        with self._lock:
+            records = tuple(self._invocations[since:])
+        return tuple(
+            item
+            for item in records
+            if function in (None, item.function) and ping in (None, item.ping)
+        )
+
+    def cold_starts(
+        self, function: str | None = None, since: int = 0, ping: bool | None = None
+    ) -> int:
+        """How many invocations from mark `since` on waited for an INIT."""
+        return sum(item.cold for item in self.invocations(function, since, ping))
+
+    def as_dict(self) -> dict[str, list[dict[str, Any]]]:
+        """Everything, as JSON can hold it."""
+        return {
+            "environments": [asdict(item) for item in self.environments()],
+            "invocations": [asdict(item) for item in self.invocations()],
+        }
+
+    def _add(self, version: FunctionVersion, invocation: Invocation, **more: Any) -> int:
+        with self._lock:
+            record = InvocationRecord(
+                sequence=len(self._invocations),
+                request_id=invocation.request_id,
+                function=version.name,
+                version=version.version,
+                kind=invocation.kind,
+                ping=invocation.ping,
+                started=self._clock(),
+                **more,
+            )
+            self._invocations.append(record)
+            self._append("invocation", record)
+        return record.sequence
+
+    def _change(self, environment: str, **changes: Any) -> None:
+        with self._lock:
+            record = replace(self._environments[environment], **changes)
+            self._environments[environment] = record
+            self._append("environment", record)
+
+    def _replace(self, sequence: int, **changes: Any) -> None:
+        record = replace(self._invocations[sequence], **changes)
+        self._invocations[sequence] = record
+        self._append("invocation", record)
+
+    def _append(self, kind: str, record: EnvironmentRecord | InvocationRecord) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps({"record": kind, **asdict(record)}) + "\n")

@@ -1,0 +1,70 @@
+"""What can be chosen about the local cloud's execution environments."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from warmer.errors import ConfigurationError
+
+__all__ = ["CloudSettings", "Isolation", "Routing"]
+
+Isolation = Literal["namespaces", "process"]
+Routing = Literal["most-recently-used", "random"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudSettings:
+    """Assumptions about Lambda and places on this machine; checked when made.
+
+    runtime: a virtual environment that holds awslambdaric and boto3; seen as /var/lang inside.
+    state: a folder of the cloud's own, for what environments need on disk; the caller removes it.
+    endpoint_url: what `AWS_ENDPOINT_URL` is inside functions, or None for no such variable.
+    idle_seconds: idle lifetime T, counted from the end of the last invoke (unpublished by AWS).
+    max_lifetime_seconds: age at which an environment is ended although it is used; None for never.
+    account_concurrency: concurrent executions of all functions (AWS's default quota is 1,000).
+    init_limit_seconds: INIT is given up after this long, and repeated within the function's
+        time-out (10 s, Lambda developer guide, "Lambda execution environment lifecycle").
+    routing: which idle environment gets a request; most recently used first is an assumption.
+    isolation: "namespaces", or "process" where the kernel forbids them: then environments share
+        /tmp with each other and with this machine.
+
+    Raises ConfigurationError for a value that cannot be used.
+    """
+
+    runtime: Path
+    state: Path
+    endpoint_url: str | None = None
+    idle_seconds: float = 600.0
+    max_lifetime_seconds: float | None = None
+    account_concurrency: int = 1000
+    init_limit_seconds: float = 10.0
+    routing: Routing = "most-recently-used"
+    isolation: Isolation = "namespaces"
+
+    def __post_init__(self) -> None:
+        _check_positive("idle_seconds", self.idle_seconds)
+        _check_positive("init_limit_seconds", self.init_limit_seconds)
+        if self.max_lifetime_seconds is not None:
+            _check_positive("max_lifetime_seconds", self.max_lifetime_seconds)
+        if self.account_concurrency < 1:
+            raise ConfigurationError("account_concurrency", self.account_concurrency, "1 or more")
+        _check_choice("routing", self.routing, get_args(Routing))
+        _check_choice("isolation", self.isolation, get_args(Isolation))
+        if not (self.runtime / "bin" / "python3").exists():
+            expected = "a virtual environment with awslambdaric (`make setup` creates it)"
+            raise ConfigurationError("runtime", str(self.runtime), expected)
+        if not self.state.is_dir():
+            raise ConfigurationError("state", str(self.state), "a folder that exists")
+
+
+def _check_positive(key: str, value: float) -> None:
+    if math.isnan(value) or value <= 0:
+        raise ConfigurationError(key, value, "a number of seconds above 0")
+
+
+def _check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigurationError(key, value, "one of " + ", ".join(choices))
