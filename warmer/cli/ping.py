@@ -1,0 +1,79 @@
+"""`warmer ping`: one wave from this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from warmer.aws import LambdaInvoker
+from warmer.fleet.report import Outcome, WaveReport
+from warmer.fleet.target import Target
+from warmer.fleet.wave import run_wave
+
+
+@click.command()
+@click.argument("function")
+@click.option("--qualifier", metavar="NAME", help="Version or alias; without it, $LATEST.")
+@click.option(
+    "--concurrency",
+    metavar="N",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Execution environments to warm.",
+)
+@click.option("--region", help="AWS region; by default what the AWS settings say.")
+@click.option("--endpoint-url", metavar="URL", help="Another Lambda endpoint: the local cloud's.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+def ping(
+    function: str,
+    qualifier: str | None,
+    concurrency: int,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+) -> None:
+    """Warm FUNCTION (a name or ARN) now, and prove how many environments are warm.
+
+    Exit code 1 unless as many as asked are proven and every ping was answered.
+    """
+    target = Target(function, qualifier, concurrency)
+    invoker = LambdaInvoker(region=region, endpoint_url=endpoint_url)
+    invoker.prepare(concurrency)
+    try:
+        report = run_wave(target, invoker)
+    finally:
+        invoker.close()
+    if as_json:
+        click.echo(json.dumps(report.as_dict()))
+    else:
+        _show(report)
+    sys.exit(0 if report.ok else 1)
+
+
+def _show(report: WaveReport) -> None:
+    table = Table("", "", title=str(report.target), title_justify="left", show_header=False)
+    for name, value in _rows(report):
+        table.add_row(name, value)
+    console = Console()
+    console.print(table)
+    for problem in report.problems:
+        console.print(f"- {problem}", markup=False, highlight=False)
+
+
+def _rows(report: WaveReport) -> list[tuple[str, str]]:
+    counts = {outcome: report.outcomes.get(outcome, 0) for outcome in Outcome}
+    outcomes = [f"{count} {outcome}" for outcome, count in counts.items() if count]
+    return [
+        ("environments proven", f"{report.proven} of {report.asked}"),
+        ("started by this wave", str(report.new)),
+        ("versions", ", ".join(report.versions) or "none answered"),
+        ("pings", f"{report.sent} in {report.rounds} rounds: {', '.join(outcomes) or 'none'}"),
+        ("held in total", f"{report.held_ms:.0f} ms"),
+        ("dispatch spread", f"{report.spread_ms:.0f} ms"),
+        ("time", f"{report.wall_ms:.0f} ms"),
+    ]

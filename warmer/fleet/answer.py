@@ -1,0 +1,100 @@
+"""One ping, sent and answered: what became of it."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from warmer.aws import Invoker, InvokeReply, InvokeRequest
+from warmer.errors import AnswerTimeout, EndpointUnreachable, InvokeError, Throttled
+from warmer.fleet.report import Outcome
+from warmer.fleet.target import Target
+from warmer.ping import Ping, Refusal, Reply, client_context, parse_reply
+
+__all__ = ["Answer", "send"]
+
+
+class Answer(NamedTuple):
+    """What became of one ping.
+
+    `outcome` is PROVEN for any reply that counts; the wave tells duplicates. `problem` is a
+    sentence, empty for PROVEN. `sent_at` and `received_at` are monotonic seconds (0: unknown).
+    """
+
+    outcome: Outcome
+    problem: str = ""
+    reply: Reply | None = None
+    version: str = ""
+    sent_at: float = 0.0
+    received_at: float = 0.0
+    throttle_reason: str = ""
+
+    @property
+    def held_ms(self) -> float:
+        """How long the ping was held; a stranger's figure, so no longer than the answer took."""
+        held = self.reply.held_ms if self.reply else 0.0
+        return min(max(held, 0.0), (self.received_at - self.sent_at) * 1000)
+
+
+def send(invoker: Invoker, target: Target, ping: Ping, timeout_seconds: float) -> Answer:
+    """Send one ping and say what became of it; raises only what is no matter of the target's."""
+    request = InvokeRequest(
+        function=target.function,
+        qualifier=target.qualifier,
+        client_context=client_context(ping),
+        timeout_seconds=timeout_seconds,
+    )
+    try:
+        reply = invoker.invoke(request)
+    except Throttled as error:
+        return Answer(Outcome.THROTTLED, str(error), throttle_reason=error.reason)
+    except AnswerTimeout as error:
+        return Answer(Outcome.TIMEOUT, str(error))
+    except EndpointUnreachable as error:
+        return Answer(Outcome.UNREACHABLE, str(error))
+    except InvokeError as error:
+        return Answer(Outcome.REJECTED, str(error))
+    said = parse_reply(reply.payload)
+    outcome, problem = _verdict(target, ping, reply, said)
+    counted = said if outcome is Outcome.PROVEN and isinstance(said, Reply) else None
+    version = reply.executed_version or (counted.function_version if counted else "")
+    return Answer(outcome, problem, counted, version, reply.sent_at, reply.received_at)
+
+
+def _verdict(
+    target: Target, ping: Ping, reply: InvokeReply, said: Reply | Refusal | None
+) -> tuple[Outcome, str]:
+    """The outcome of a ping that reached the function, and the problem in a sentence."""
+    if reply.function_error is not None:
+        return Outcome.FUNCTION_ERROR, f"{target} failed: {_error_of(reply.payload)}"
+    if said is None:
+        return Outcome.NO_REPLY, (
+            f"{target} returned no Warmer reply, so its own code ran on the ping's event, {{}};"
+            " decorate its handler with @warmer.warmable, outermost, and publish that version"
+        )
+    if isinstance(said, Refusal):
+        return Outcome.REFUSED, f"{target} refused the ping: {_short(said.error)}"
+    if (said.wave, said.index) != (ping.wave, ping.index):
+        return Outcome.STALE, (
+            f"{target} sent the reply to another ping; something around its handler stores"
+            " responses: put @warmer.warmable outermost"
+        )
+    return Outcome.PROVEN, ""
+
+
+def _error_of(payload: bytes) -> str:
+    """The error that Lambda put into the payload, in short; total over any bytes."""
+    try:
+        error = json.loads(payload)
+    except (ValueError, RecursionError):
+        return _short(payload.decode("utf-8", "replace"))
+    if not isinstance(error, dict):
+        return "with an error that is no JSON object"
+    parts = [error.get("errorType"), error.get("errorMessage")]
+    return _short(": ".join(part for part in parts if isinstance(part, str) and part))
+
+
+def _short(text: str) -> str:
+    """A stranger's text, on one line and at most 200 characters, fit for any log."""
+    line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split()) or "without a message"
+    return line if len(line) <= 200 else f"{line[:197]}..."

@@ -1,0 +1,133 @@
+"""What a wave did: every ping's outcome, and the proof of how many environments are warm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from warmer.fleet.target import Target
+
+__all__ = ["Outcome", "WaveReport"]
+
+
+class Outcome(StrEnum):
+    """What became of one ping. Every ping that was sent has exactly one outcome."""
+
+    PROVEN = "proven"
+    """The first reply from an environment: it is warm."""
+    DUPLICATE = "duplicate"
+    """A further reply from an environment that is proven already."""
+    THROTTLED = "throttled"
+    """Lambda answered 429."""
+    FUNCTION_ERROR = "function_error"
+    """The function failed: at INIT, by its time-out, by a crash, or in its own code."""
+    TIMEOUT = "timeout"
+    """No answer came in time."""
+    REFUSED = "refused"
+    """The environment refused the ping, or its reply cannot be read: another protocol version."""
+    NO_REPLY = "no_reply"
+    """The function returned, but no Warmer reply: its own code ran on the ping's event."""
+    STALE = "stale"
+    """A reply to another ping: something in front of the receiver caches responses."""
+    REJECTED = "rejected"
+    """Lambda did not run the function: it does not exist, access is denied, it is not ready."""
+    UNREACHABLE = "unreachable"
+    """No connection to Lambda's endpoint could be made or kept."""
+
+
+SUCCESSES = frozenset({Outcome.PROVEN, Outcome.DUPLICATE})
+UNREACHED = frozenset({Outcome.REJECTED, Outcome.UNREACHABLE})
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaveReport:
+    """The result of one wave, true to the last ping.
+
+    `asked` is the number of environments wanted, `environments` the ids of the proven ones, `new`
+    how many of those were started by this wave (cold). `rounds` counts rounds of `asked` pings; a
+    probe before them is in `sent`, not in `rounds`. `outcomes` adds up to `sent`.
+    `started_at` is Unix seconds. `held_ms` is the sum of all holds, as the replies tell it; it is
+    billed. `spread_ms` is the longest time in any round between the first and the last ping,
+    `wall_ms` how long the wave took. `versions` lists the function versions that answered,
+    `throttle_reason` Lambda's `Reason` for the first 429 (None: there was none), `problems` what
+    went wrong, a sentence each.
+
+    Raises ValueError if the figures contradict one another.
+    """
+
+    target: Target
+    rounds: int
+    sent: int
+    outcomes: Mapping[Outcome, int]
+    environments: tuple[str, ...]
+    new: int
+    started_at: float
+    held_ms: float
+    spread_ms: float
+    wall_ms: float
+    versions: tuple[str, ...] = ()
+    throttle_reason: str | None = None
+    problems: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        throttled = self.outcomes.get(Outcome.THROTTLED, 0)
+        facts = {
+            "outcomes add up to sent": sum(self.outcomes.values()) == self.sent,
+            "no outcome is negative": all(count >= 0 for count in self.outcomes.values()),
+            "environments are distinct": len(set(self.environments)) == self.proven,
+            "each environment is proven": self.proven == self.outcomes.get(Outcome.PROVEN, 0),
+            "new environments are proven": 0 <= self.new <= self.proven,
+            "a throttle has a reason": (throttled > 0) == (self.throttle_reason is not None),
+            "whatever is not ok has a problem": self.ok or bool(self.problems),
+        }
+        broken = [fact for fact, holds in facts.items() if not holds]
+        if broken:
+            raise ValueError(f"this wave report contradicts itself: not so: {', '.join(broken)}")
+
+    @property
+    def asked(self) -> int:
+        """The number of environments wanted."""
+        return self.target.concurrency
+
+    @property
+    def proven(self) -> int:
+        """The number of distinct environments that answered; more than asked can happen."""
+        return len(self.environments)
+
+    @property
+    def failed(self) -> int:
+        """The number of pings that brought no usable reply."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome not in SUCCESSES)
+
+    @property
+    def ok(self) -> bool:
+        """True if as many as asked are proven and no ping failed."""
+        return self.proven >= self.asked and self.failed == 0
+
+    @property
+    def reached(self) -> bool:
+        """True if at least one ping got as far as the function or its throttle."""
+        return any(self.outcomes.get(o, 0) for o in Outcome if o not in UNREACHED)
+
+    def as_dict(self) -> dict[str, object]:
+        """The report as a JSON-able object; outcomes that did not occur are left out."""
+        return {
+            "function": self.target.function,
+            "qualifier": self.target.qualifier,
+            "ok": self.ok,
+            "asked": self.asked,
+            "proven": self.proven,
+            "new": self.new,
+            "rounds": self.rounds,
+            "sent": self.sent,
+            "outcomes": {o.value: n for o in Outcome if (n := self.outcomes.get(o, 0))},
+            "environments": list(self.environments),
+            "versions": list(self.versions),
+            "started_at": round(self.started_at, 3),
+            "held_ms": round(self.held_ms, 1),
+            "spread_ms": round(self.spread_ms, 1),
+            "wall_ms": round(self.wall_ms, 1),
+            "throttle_reason": self.throttle_reason,
+            "problems": list(self.problems),
+        }
