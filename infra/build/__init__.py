@@ -1,0 +1,16 @@
+"""Function packages for Lambda.
+
+`python -m infra.build FUNCTION --artifacts FOLDER` fills a folder with one function of
+template.yaml: its handler, the parts of Warmer that it needs, and wheels for exactly the Python,
+architecture and C library that it will run on. `infra/build/Makefile` calls it for `sam build`.
+
+    processes     the processes above this one
+    sam_command   what `sam build` was asked: template and parameter overrides
+    template      properties of a function, with parameters resolved
+    target        the Python, architecture and glibc to build for
+    contents      what each function ships
+    pruning       what wheels carry but a function never uses
+    wheels        third-party wheels, installed once per target and kept
+    bytecode      modules compiled ahead, where the target's Python is at hand
+    assembly      the package as a whole: copied, stamped, measured
+"""

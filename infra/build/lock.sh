@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Write infra/build/locks/*.txt: the versions that a fresh install resolves to today.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+locks=infra/build/locks
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+resolve() { # NAME REQUIREMENT...
+  local name=$1
+  shift
+  "${PYTHON:-python3}" -m venv "$work/$name"
+  "$work/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+  { echo "# Written by make lock."
+    "$work/$name/bin/python" -m pip freeze --exclude-editable --exclude warmer --exclude pip --exclude setuptools
+  } > "$locks/$name.txt"
+}
+
+resolve project '.[cloud,dev]'
+resolve sam aws-sam-cli awscli
+resolve runtime awslambdaric boto3
+resolve function aws-lambda-powertools numpy onnxruntime
+resolve train torch==2.13.0 scikit-learn onnx onnxruntime numpy
