@@ -1,0 +1,176 @@
+"""`@warmable`: a handler that answers pings before the user's code sees them."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import time
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, overload
+
+from warmer import environment
+from warmer.errors import ConfigurationError, PrimingError
+from warmer.package import check_package, package_root
+from warmer.ping import DEADLINE_MARGIN_SECONDS, Malformed, Ping, Refusal, Reply, recognise
+from warmer.ping import hold_seconds as _hold_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from warmer.environment import Environment
+
+    Handler = Callable[[Any, Any], Any]
+
+__all__ = ["DEFAULT_MAX_HOLD_MS", "MAX_HOLD_VARIABLE", "warmable"]
+
+DEFAULT_MAX_HOLD_MS = 2000.0
+MAX_HOLD_VARIABLE = "WARMER_MAX_HOLD_MS"
+_LONGEST_INVOCATION_MS = 900_000  # Lambda's longest time-out: 15 minutes
+
+_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; importing inspect would take 8 ms
+
+
+@overload
+def warmable(handler: Handler, /) -> Handler: ...
+
+
+@overload
+def warmable(
+    *, accept_event: bool = False, max_hold_ms: float | None = None
+) -> Callable[[Handler], Handler]: ...
+
+
+def warmable(
+    handler: Handler | None = None,
+    /,
+    *,
+    accept_event: bool = False,
+    max_hold_ms: float | None = None,
+) -> Handler | Callable[[Handler], Handler]:
+    """Decorate a Lambda handler so that it answers pings; everything else reaches it untouched.
+
+    It must be the outermost decorator: inner ones must not see a ping. The handler may be a plain
+    function or a coroutine function, which then runs in one event loop that lives as long as the
+    environment (Lambda's managed runtimes do not run coroutines themselves).
+
+    `accept_event`: also take an event that is exactly `{"warmer": {...}}` for a ping, for a
+    schedule that pings this function directly. Anybody who can choose the event could then ping.
+    `max_hold_ms`: the longest that a ping may be held, 0 to 900,000; default: the variable
+    WARMER_MAX_HOLD_MS, and without it 2,000.
+
+    Raises ConfigurationError for a setting that cannot be used, and PackageMismatch where the
+    package was built for another Python or architecture.
+    """
+    maximum_seconds = _max_hold_ms(max_hold_ms) / 1000
+
+    def decorate(handler: Handler) -> Handler:
+        if not callable(handler):
+            raise ConfigurationError("handler", handler, "a function of (event, context)")
+        check_package(package_root())
+        here = environment.current()
+        if _is_coroutine_function(handler):
+            here.prepare_event_loop()
+
+        @functools.wraps(handler)
+        def answer(event: object, context: object) -> object:
+            ping = recognise(event, context, accept_event)
+            if ping is not None:
+                return _answer_ping(ping, context, here, maximum_seconds)
+            here.user_request_began()
+            try:
+                result = handler(event, context)
+                if type(result) is CoroutineType:
+                    result = here.run(result)
+                return result
+            finally:
+                here.invocation_ended()
+
+        here.ready()
+        return answer
+
+    return decorate if handler is None else decorate(handler)
+
+
+def _answer_ping(
+    ping: Ping | Malformed, context: object, here: Environment, maximum_seconds: float
+) -> dict[str, object]:
+    new, idle_seconds = here.new, here.idle_seconds
+    here.ping_began()
+    try:
+        if isinstance(ping, Malformed):
+            return Refusal(ping.reason, here.id).as_dict()
+        if ping.prime:
+            _prime_models(here, context)
+        held_seconds = _hold(ping, context, maximum_seconds)
+        return Reply(
+            environment=here.id,
+            wave=ping.wave,
+            index=ping.index,
+            function_version=here.function_version,
+            init_type=here.init_type,
+            new=new,
+            init_ms=here.init_ms,
+            idle_seconds=_rounded(idle_seconds),
+            age_seconds=round(here.age_seconds, 3),
+            invocations=here.invocations,
+            pings=here.pings,
+            user_requests=here.take_user_requests(),
+            last_user_seconds_ago=_rounded(here.last_user_seconds_ago),
+            held_ms=round(held_seconds * 1000, 3),
+            models={name: dict(model.report()) for name, model in here.models.items()},
+        ).as_dict()
+    finally:
+        here.invocation_ended()
+
+
+def _hold(ping: Ping, context: object, maximum_seconds: float) -> float:
+    """Hold the ping as long as it asks and may; the seconds that it took."""
+    began = time.monotonic()
+    seconds = _hold_seconds(ping, time.time(), _remaining_seconds(context), maximum_seconds)
+    if seconds > 0:
+        time.sleep(seconds)
+    return time.monotonic() - began
+
+
+def _prime_models(here: Environment, context: object) -> None:
+    """Finish the priming that did not fit into INIT."""
+    for model in here.models.values():
+        if not model.report().get("primed"):
+            try:
+                model.prime(_remaining_seconds(context) - DEADLINE_MARGIN_SECONDS)
+            except PrimingError:
+                continue  # counted in the model's report, which the reply carries
+
+
+def _remaining_seconds(context: object) -> float:
+    """The invocation's remaining time; infinite for a context, made by hand, that cannot tell."""
+    remaining_ms = getattr(context, "get_remaining_time_in_millis", None)
+    return float(remaining_ms()) / 1000 if callable(remaining_ms) else math.inf
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def _is_coroutine_function(handler: Handler) -> bool:
+    """Whether calling it will give a coroutine, as far as can be told before the call."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    # An instance that can be called has no code of its own; its class's __call__ has.
+    code = getattr(handler, "__code__", None) or getattr(type(handler).__call__, "__code__", None)
+    return code is not None and bool(code.co_flags & _CO_COROUTINE)
+
+
+def _max_hold_ms(argument: float | None) -> float:
+    """The longest hold: the argument, else the environment variable, else the default."""
+    key = MAX_HOLD_VARIABLE if argument is None else "max_hold_ms"
+    configured = os.environ.get(MAX_HOLD_VARIABLE) or DEFAULT_MAX_HOLD_MS
+    value = configured if argument is None else argument
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number <= _LONGEST_INVOCATION_MS:  # false for NaN
+        raise ConfigurationError(key, value, "a number of milliseconds from 0 to 900000")
+    return number
