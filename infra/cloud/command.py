@@ -1,0 +1,95 @@
+"""`warmer cloud`: the local cloud on the command line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from infra.cloud.local_cloud import LocalCloud, Options
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@click.group()
+def cloud() -> None:
+    """A cloud on this machine: Lambda, schedules, CloudFormation, without an AWS account."""
+
+
+@cloud.command()
+@click.option("--port", default=4599, show_default=True, help="TCP port on localhost; 0: any free.")
+@click.option(
+    "--idle-lifetime",
+    "idle_seconds",
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long an idle execution environment is kept. AWS publishes no figure; 5 to 60 "
+    "minutes have been measured.",
+)
+@click.option(
+    "--clock-rate",
+    default=1.0,
+    show_default=True,
+    help="How much faster than real time schedules and idle lifetimes go. INIT and requests "
+    "always take real time.",
+)
+@click.option(
+    "--any-python",
+    is_flag=True,
+    help="Run functions of every Python runtime on the Python that this machine has.",
+)
+@click.option(
+    "--runtime",
+    type=click.Path(path_type=Path),
+    default=Path(".tools/runtime"),
+    show_default=True,
+    help="Environment with awslambdaric and boto3, made by `make setup`.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object when ready.")
+@click.option("--verbose", "-v", is_flag=True, help="Tell what fires, deploys and fails.")
+def up(
+    port: int,
+    idle_seconds: float,
+    clock_rate: float,
+    any_python: bool,
+    runtime: Path,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Start the local cloud; Ctrl-C ends it and everything it started.
+
+    \b
+    In another terminal:
+      export AWS_ENDPOINT_URL=http://localhost:4599
+      sam build && sam deploy --stack-name warmer --resolve-s3 --capabilities CAPABILITY_IAM
+    """
+    _log_to_stderr(logging.INFO if verbose else logging.WARNING)
+    stop = threading.Event()
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: stop.set())
+    with LocalCloud(Options(port, idle_seconds, clock_rate, any_python, runtime)) as running:
+        if as_json:
+            click.echo(json.dumps({"endpoint": running.endpoint, "port": running.port}))
+        else:
+            click.echo(f"The local cloud is up. Ctrl-C ends it.\n\n{_to_paste(running.endpoint)}")
+        stop.wait()
+
+
+def _to_paste(endpoint: str) -> str:
+    return f"  export AWS_ENDPOINT_URL={endpoint}\n"
+
+
+def _log_to_stderr(level: int) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    ours = logging.getLogger("warmer")
+    ours.addHandler(handler)
+    ours.setLevel(level)
+    # werkzeug and moto speak of every request; what fails is answered to whoever asked.
+    for name in ("werkzeug", "samtranslator"):
+        logging.getLogger(name).setLevel(logging.ERROR)

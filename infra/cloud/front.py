@@ -1,0 +1,91 @@
+"""The cloud's one port: invokes and Function URLs are ours, all else is moto's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.wrappers import Request, Response
+
+from infra.cloud.function_url import FunctionUrlEndpoint
+from infra.cloud.functions import FunctionUrl
+from infra.cloud.invoke import InvokeEndpoint
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations/?")
+_URL_PATH = re.compile(r"/lambda-url/(?P<id>[0-9a-f]{32})(?P<path>/.*)?")
+_URL_HOST = re.compile(r"(?P<id>[0-9a-f]{32})\.lambda-url\..*")
+# Requests to these do not change what is scheduled.
+_INERT = ("GET", "HEAD", "OPTIONS")
+
+Describe = Callable[[], dict[str, Any]]
+
+
+class Front:
+    """A WSGI application."""
+
+    def __init__(
+        self,
+        invoke: InvokeEndpoint,
+        function_url: FunctionUrlEndpoint,
+        urls: dict[str, FunctionUrl],
+        changed: Callable[[], None],
+        views: dict[str, Describe],
+    ) -> None:
+        self._invoke = invoke
+        self._function_url = function_url
+        self._urls = urls
+        self._changed = changed
+        self._views = views
+        self._moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        path = environ.get("PATH_INFO", "")
+        response = self._ours(environ, path)
+        if response is not None:
+            return response(environ, start)
+        answer: Iterable[bytes] = self._moto(environ, start)
+        if environ.get("REQUEST_METHOD") not in _INERT:
+            self._changed()
+        return answer
+
+    def _ours(self, environ: WSGIEnvironment, path: str) -> Response | None:
+        if invoke := _INVOKE.fullmatch(path):
+            return self._invoke(Request(environ), unquote(invoke["name"]))
+        if by_host := _URL_HOST.fullmatch(environ.get("HTTP_HOST", "")):
+            return self._to_url(environ, by_host["id"], path)
+        if by_path := _URL_PATH.fullmatch(path):
+            return self._to_url(environ, by_path["id"], by_path["path"] or "/")
+        if view := self._views.get(path):
+            return Response(json.dumps(view()), 200, content_type="application/json")
+        return None
+
+    def _to_url(self, environ: WSGIEnvironment, url_id: str, path: str) -> Response:
+        url = self._urls.get(url_id)
+        if url is None:
+            body = json.dumps({"Message": "There is no Function URL with this address"})
+            return Response(body, 404, content_type="application/json")
+        return self._function_url(Request(environ), url, path)
+
+
+class FrontRequestHandler(MotoRequestHandler):
+    """Keeps connections open and stays silent."""
+
+    protocol_version = "HTTP/1.1"
+    # A response leaves in one segment, not a header first and a body 40 ms later.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
+        """One line a request would drown what matters."""

@@ -1,0 +1,135 @@
+"""Function URLs: an HTTP request becomes an event, a result becomes an HTTP response.
+
+Payload format 2.0 (AWS Lambda developer guide, "Invoking Lambda function URLs").
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import uuid
+from typing import Any
+
+from werkzeug.datastructures import Headers
+from werkzeug.wrappers import Request, Response
+
+from infra.cloud.functions import FunctionUrl
+from infra.cloud.invoke import SYNCHRONOUS_LIMIT_BYTES, Invoker
+from infra.cloud.refusal import InvokeRefused
+
+_TEXT = ("text/", "application/json", "application/javascript", "application/xml")
+_JSON = "application/json"
+
+
+class FunctionUrlEndpoint:
+    """Answers requests to Function URLs of one account."""
+
+    def __init__(self, invoker: Invoker, region: str) -> None:
+        self._invoker = invoker
+        self._region = region
+
+    def __call__(self, request: Request, url: FunctionUrl, path: str) -> Response:
+        """Invoke the function behind `url` with `request`, whose path there is `path`."""
+        if url.auth_type == "AWS_IAM" and not _is_signed(request):
+            return _message(403, "Forbidden")
+        body = request.get_data()
+        if len(body) > SYNCHRONOUS_LIMIT_BYTES:
+            return _message(413, "Request Too Long")
+        event = http_event(request, url, path, body)
+        try:
+            target = self._invoker.resolve(self._region, url.function, url.qualifier)
+            outcome = self._invoker.run(target, json.dumps(event).encode(), "url")
+        except InvokeRefused as error:
+            return _message(429, "Too Many Requests") if error.status == 429 else _not_found(error)
+        if outcome.function_error:
+            return _plain(502, "Internal Server Error")
+        return http_response(outcome.payload)
+
+
+def http_event(request: Request, url: FunctionUrl, path: str, body: bytes) -> dict[str, Any]:
+    """The event that a function gets for a request."""
+    now = time.time()
+    text = _is_text(request.content_type or "")
+    headers = {
+        name.lower(): ",".join(request.headers.getlist(name))
+        for name in request.headers.keys()  # noqa: SIM118 - pairs otherwise
+        if name.lower() != "cookie"
+    }
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": request.query_string.decode("latin-1"),
+        "headers": headers,
+        "requestContext": {
+            "accountId": "anonymous",
+            "apiId": url.id,
+            "domainName": request.host,
+            "domainPrefix": url.id,
+            "http": {
+                "method": request.method,
+                "path": path,
+                "protocol": str(request.environ.get("SERVER_PROTOCOL", "HTTP/1.1")),
+                "sourceIp": request.remote_addr or "127.0.0.1",
+                "userAgent": request.headers.get("User-Agent", ""),
+            },
+            "requestId": str(uuid.uuid4()),
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+            "timeEpoch": int(now * 1000),
+        },
+        "isBase64Encoded": bool(body) and not text,
+    }
+    if request.headers.get("Cookie"):
+        event["cookies"] = [item.strip() for item in request.headers["Cookie"].split(";")]
+    if request.args:
+        event["queryStringParameters"] = {
+            key: ",".join(values) for key, values in request.args.lists()
+        }
+    if body:
+        event["body"] = body.decode() if text else base64.b64encode(body).decode()
+    return event
+
+
+def http_response(payload: bytes) -> Response:
+    """The response for a function's result; anything without a statusCode is the body itself."""
+    result = json.loads(payload or b"null")
+    if not isinstance(result, dict) or "statusCode" not in result:
+        text = result if isinstance(result, str) else json.dumps(result)
+        return Response(text, 200, content_type=_JSON)
+    try:
+        status = int(result["statusCode"])
+        headers = Headers({"content-type": _JSON})
+        for name, value in (result.get("headers") or {}).items():
+            headers[name] = str(value)
+        for cookie in result.get("cookies") or []:
+            headers.add("Set-Cookie", str(cookie))
+        body = result.get("body", "")
+        body = body if isinstance(body, str) else json.dumps(body)
+        content = base64.b64decode(body) if result.get("isBase64Encoded") else body.encode()
+    except (AttributeError, TypeError, ValueError):
+        return _plain(502, "Internal Server Error")
+    return Response(content, status, headers)
+
+
+def _is_text(content_type: str) -> bool:
+    return not content_type or content_type.lower().startswith(_TEXT)
+
+
+def _is_signed(request: Request) -> bool:
+    """Whether there is a signature at all; it is not verified here."""
+    return request.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 ")
+
+
+def _message(status: int, text: str) -> Response:
+    return Response(json.dumps({"Message": text}), status, content_type=_JSON)
+
+
+def _not_found(error: InvokeRefused) -> Response:
+    return _message(error.status, str(error))
+
+
+def _plain(status: int, text: str) -> Response:
+    return Response(text, status, content_type="text/plain")

@@ -1,0 +1,171 @@
+"""The Invoke API: what Lambda checks before a function sees anything, and how it answers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import uuid
+from collections.abc import Callable
+from typing import cast
+
+from moto.awslambda.exceptions import LambdaClientError
+from moto.awslambda.models import lambda_backends
+from werkzeug.wrappers import Request, Response
+
+from infra.cloud.background import EventInvokes
+from infra.cloud.dataplane import DataPlane
+from infra.cloud.function import Invocation, InvocationKind, Outcome
+from infra.cloud.functions import LocalLambda, Resolved
+from infra.cloud.refusal import InvokeRefused, refusal
+from warmer.errors import Throttled
+
+# AWS Lambda quotas page: invocation payload, request and response.
+SYNCHRONOUS_LIMIT_BYTES = 6 * 1024 * 1024
+ASYNCHRONOUS_LIMIT_BYTES = 1024 * 1024
+CLIENT_CONTEXT_LIMIT_BYTES = 3_583
+
+
+class Invoker:
+    """Invokes functions of one account, by any reference, and waits for their answers."""
+
+    def __init__(self, plane: DataPlane, account_id: str) -> None:
+        self._plane = plane
+        self._account_id = account_id
+
+    def resolve(self, region: str, reference: str, qualifier: str | None = None) -> Resolved:
+        """What `reference` reaches now; raises InvokeRefused (404) where it reaches nothing."""
+        backend = cast(LocalLambda, lambda_backends[self._account_id][region])
+        try:
+            return backend.resolve(reference, qualifier)
+        except LambdaClientError as error:
+            status = 404 if error.error_type.startswith("ResourceNotFound") else 400
+            raise InvokeRefused(status, error.error_type, str(error.message)) from error
+
+    def run(
+        self,
+        target: Resolved,
+        payload: bytes,
+        kind: InvocationKind,
+        client_context: str | None = None,
+    ) -> Outcome:
+        """One synchronous invoke; raises InvokeRefused (429) when it is throttled."""
+        invocation = Invocation(
+            request_id=str(uuid.uuid4()),
+            payload=payload,
+            client_context=client_context,
+            invoked_arn=target.invoked_arn,
+            kind=kind,
+            ping=_is_ping(client_context),
+        )
+        try:
+            return self._plane.invoke(target.version, invocation, target.reserved_concurrency)
+        except Throttled as error:
+            raise InvokeRefused(
+                429, "TooManyRequestsException", "Rate Exceeded.", error.reason
+            ) from error
+
+
+def _is_ping(client_context: str | None) -> bool:
+    if client_context is None:
+        return False
+    custom = json.loads(client_context).get("custom")
+    return isinstance(custom, dict) and "warmer" in custom
+
+
+class InvokeEndpoint:
+    """`POST /2015-03-31/functions/NAME/invocations` (AWS Lambda API reference, Invoke)."""
+
+    def __init__(self, invoker: Invoker, events: EventInvokes, region: str) -> None:
+        self._invoker = invoker
+        self._events = events
+        self._region = region
+        self._kinds: dict[str, Callable[[Request, Resolved], Response]] = {
+            "RequestResponse": self._request_response,
+            "Event": self._event,
+            "DryRun": self._dry_run,
+        }
+
+    def __call__(self, request: Request, reference: str) -> Response:
+        """Answer one request."""
+        try:
+            kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+            if kind not in self._kinds:
+                raise InvokeRefused(
+                    400, "InvalidParameterValueException", f"InvocationType is {kind}"
+                )
+            _check_size(request, kind)
+            target = self._invoker.resolve(
+                self._region_of(request), reference, request.args.get("Qualifier")
+            )
+            return self._kinds[kind](request, target)
+        except InvokeRefused as error:
+            return refusal(error)
+
+    def _request_response(self, request: Request, target: Resolved) -> Response:
+        context = client_context(request.headers.get("X-Amz-Client-Context"))
+        outcome = self._invoker.run(target, _payload(request), "request", context)
+        response = Response(outcome.payload, 200, content_type="application/json")
+        response.headers["x-amzn-RequestId"] = outcome.request_id
+        response.headers["X-Amz-Executed-Version"] = outcome.executed_version
+        if outcome.function_error:
+            response.headers["X-Amz-Function-Error"] = outcome.function_error
+        if request.headers.get("X-Amz-Log-Type") == "Tail":
+            response.headers["X-Amz-Log-Result"] = base64.b64encode(outcome.log_tail).decode()
+        return response
+
+    def _event(self, request: Request, target: Resolved) -> Response:
+        # An asynchronous invoke does not carry its client context on.
+        self._events.submit(self._region_of(request), target, _payload(request))
+        return Response(b"", 202)
+
+    def _dry_run(self, request: Request, target: Resolved) -> Response:
+        del request, target
+        return Response(b"", 204)
+
+    def _region_of(self, request: Request) -> str:
+        """The region that the request was signed for."""
+        scope = request.headers.get("Authorization", "").partition("Credential=")[2].split("/")
+        return scope[2] if len(scope) > 3 else self._region
+
+
+def client_context(header: str | None) -> str | None:
+    """The JSON text of a ClientContext header; raises InvokeRefused (400), in Lambda's words."""
+    if header is None:
+        return None
+    problem = "Client context must be a valid Base64-encoded JSON object."
+    if len(header) > CLIENT_CONTEXT_LIMIT_BYTES:
+        problem = f"Client context must be at most {CLIENT_CONTEXT_LIMIT_BYTES} bytes"
+        raise InvokeRefused(400, "InvalidRequestContentException", problem)
+    try:
+        text = base64.b64decode(header, validate=True).decode()
+        content = json.loads(text)
+    except (binascii.Error, ValueError) as error:
+        raise InvokeRefused(400, "InvalidRequestContentException", problem) from error
+    if not isinstance(content, dict):
+        raise InvokeRefused(400, "InvalidRequestContentException", problem)
+    # One line: it travels in a header of the Runtime API.
+    return json.dumps(content)
+
+
+def _payload(request: Request) -> bytes:
+    body = request.get_data() or b"{}"
+    try:
+        json.loads(body)
+    except ValueError as error:
+        raise InvokeRefused(
+            400,
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: {error}",
+        ) from error
+    return body
+
+
+def _check_size(request: Request, kind: str) -> None:
+    limit = ASYNCHRONOUS_LIMIT_BYTES if kind == "Event" else SYNCHRONOUS_LIMIT_BYTES
+    if (request.content_length or 0) > limit:
+        raise InvokeRefused(
+            413,
+            "RequestTooLargeException",
+            f"Request must be smaller than {limit} bytes for the {kind} operation",
+        )

@@ -1,0 +1,201 @@
+"""The local cloud, put together: control plane, data plane, schedules, one port."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from infra.cloud import functions, resources, stacks
+from infra.cloud.agenda import Agenda
+from infra.cloud.background import EventInvokes
+from infra.cloud.clock import Clock
+from infra.cloud.dataplane import DataPlane
+from infra.cloud.front import Front, FrontRequestHandler
+from infra.cloud.function_url import FunctionUrlEndpoint
+from infra.cloud.invoke import InvokeEndpoint, Invoker
+from infra.cloud.ledger import Ledger
+from infra.cloud.logs import CloudWatchLogs
+from infra.cloud.packages import PackageStore
+from infra.cloud.refusal import InvokeRefused
+from infra.cloud.schedules import Schedules
+from infra.cloud.settings import CloudSettings
+from warmer.errors import CloudError
+
+log = logging.getLogger("warmer.cloud")
+
+REGION = "us-east-1"
+assert resources  # imported so that moto finds its classes
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user chooses when starting the cloud.
+
+    port: TCP port on localhost; 0 takes a free one.
+    idle_seconds: idle lifetime T of an execution environment, in cloud time.
+    clock_rate: how much faster than real time schedules, T and retries go.
+    any_python: run functions of every Python runtime on the one that this machine has.
+    runtime: the environment with awslambdaric and boto3 that `make setup` creates.
+    """
+
+    port: int = 4599
+    idle_seconds: float = 600.0
+    clock_rate: float = 1.0
+    any_python: bool = False
+    runtime: Path = Path(".tools/runtime")
+
+
+class LocalCloud:
+    """A running local cloud; one for each process, since moto's state is the process's.
+
+    Raises CloudError where the port is in use or the runtime environment is missing.
+    """
+
+    def __init__(self, options: Options) -> None:
+        python = runtime_python(options.runtime)
+        self._server = _listen(options.port)
+        self.port = self._server.port
+        self.endpoint = f"http://localhost:{self.port}"
+        self._state = Path(tempfile.mkdtemp(prefix="warmer-cloud-"))
+        self.clock = Clock(options.clock_rate)
+        self.ledger = Ledger()
+        settings = CloudSettings(
+            runtime=options.runtime.absolute(),
+            state=self._state,
+            endpoint_url=self.endpoint,
+            idle_seconds=self.clock.real_seconds(options.idle_seconds),
+        )
+        self.plane = DataPlane(settings, self.ledger, CloudWatchLogs(DEFAULT_ACCOUNT_ID, REGION))
+        control = functions.ControlSettings(
+            packages=PackageStore(self._state / "packages"),
+            python=python,
+            any_python=options.any_python,
+            url_base=self.endpoint,
+            retire=self.plane.retire,
+        )
+        functions.install(control)
+        stacks.install()
+        self._invoker = Invoker(self.plane, DEFAULT_ACCOUNT_ID)
+        self._agenda = Agenda(self.clock)
+        self._events = EventInvokes(
+            self._agenda,
+            lambda target, payload: self._invoker.run(target, payload, "event"),
+            self._invoker.resolve,
+        )
+        self._schedules = Schedules(self.clock, self._deliver)
+        self._server.app = Front(
+            InvokeEndpoint(self._invoker, self._events, REGION),
+            FunctionUrlEndpoint(self._invoker, REGION),
+            control.urls,
+            self._schedules.changed,
+            {"/_warmer/status": self.status, "/_warmer/ledger": self.ledger.as_dict},
+        )
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="front", daemon=True
+        )
+
+    def start(self) -> Self:
+        """Begin to answer requests."""
+        self._thread.start()
+        return self
+
+    def status(self) -> dict[str, Any]:
+        """Environments that are alive now, and the cloud's clock."""
+        return {
+            "endpoint": self.endpoint,
+            "cloud_time": self.clock.now().isoformat(),
+            "clock_rate": self.clock.rate,
+            "environments": [vars(view) for view in self.plane.environments()],
+        }
+
+    def close(self) -> None:
+        """End every execution environment and thread, free the port, remove all files."""
+        self._schedules.close()
+        self._agenda.close()
+        self._events.close()
+        self.plane.close()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+        self.ledger.close()
+        shutil.rmtree(self._state, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _deliver(self, region: str, target: str, payload: bytes) -> None:
+        """Hand a schedule's payload to its target, as an asynchronous invoke."""
+        try:
+            resolved = self._invoker.resolve(region, target)
+        except InvokeRefused as error:
+            log.warning("a schedule could not reach %s: %s", target, error)
+            return
+        self._events.submit(region, resolved, payload)
+
+
+def runtime_python(runtime: Path) -> str:
+    """The Python version, such as "3.12", of the runtime environment; CloudError without one."""
+    interpreter = runtime / "bin" / "python3"
+    if not interpreter.exists():
+        raise CloudError(
+            f"There is no runtime environment at {runtime}: run `make setup` in the project's "
+            "clone, and start the cloud from there"
+        )
+    command = [str(interpreter), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _unready(environ: Any, start: Any) -> list[bytes]:
+    del environ
+    start("503 Service Unavailable", [])
+    return []
+
+
+def _listen(port: int) -> BaseWSGIServer:
+    # Bound here and not by werkzeug, which would exit the process where the port is in use.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        raise CloudError(
+            f"Port {port} cannot be used ({error.strerror}): choose another with --port, or 0 for "
+            "any free one"
+        ) from error
+    with listener:  # the server has a duplicate of it
+        return make_server(
+            "127.0.0.1",
+            port,
+            _unready,
+            threaded=True,
+            request_handler=FrontRequestHandler,
+            fd=listener.fileno(),
+        )
+
+
+__all__ = ["REGION", "LocalCloud", "Options", "runtime_python"]

@@ -1,0 +1,222 @@
+"""Schedules that fire: EventBridge Scheduler's, and EventBridge rules with an expression."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from moto.events.models import events_backends
+from moto.scheduler.models import scheduler_backends
+
+from infra.cloud.clock import Clock
+from infra.cloud.expressions import Schedule, parse, parse_rule, parse_zone
+from warmer.errors import ConfigurationError
+
+log = logging.getLogger("warmer.cloud")
+
+_INSTANT = timedelta(microseconds=1)
+
+Deliver = Callable[[str, str, bytes], None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One schedule as it stands now: what fires, when, and with what."""
+
+    arn: str
+    region: str
+    account_id: str
+    expression: str
+    zone: str
+    source: str
+    targets: tuple[tuple[str, str | None], ...]
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def parse(self) -> Callable[[str], Schedule]:
+        """Rules know no `at`, and a rate of theirs is spelled more strictly."""
+        return parse_rule if self.source == "aws.events" else parse
+
+
+class Schedules:
+    """One thread that sleeps until the next firing; `changed` wakes it to look again."""
+
+    def __init__(self, clock: Clock, deliver: Deliver) -> None:
+        self._clock = clock
+        self._deliver = deliver
+        self._wake = threading.Condition()
+        self._stale = True
+        self._closed = False
+        self._next: dict[Entry, datetime | None] = {}
+        self._anchors: dict[Entry, datetime] = {}
+        self._thread = threading.Thread(target=self._run, name="schedules", daemon=True)
+        self._thread.start()
+
+    def changed(self) -> None:
+        """Say that schedules may have been made, changed or removed."""
+        with self._wake:
+            self._stale = True
+            self._wake.notify()
+
+    def close(self) -> None:
+        """Fire no more, and end the thread."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closed:
+            with self._wake:
+                if self._stale:
+                    self._stale = False
+                    self._refresh()
+                for entry in self._due():
+                    self._fire(entry)
+                if not self._closed and not self._stale:
+                    self._wake.wait(self._seconds_to_next())
+
+    def _refresh(self) -> None:
+        now = self._clock.now()
+        current = set(entries())
+        for entry in self._next.keys() - current:
+            del self._next[entry]
+        for entry in current - self._next.keys():
+            self._anchors[entry] = now
+            self._next[entry] = self._following(entry, now - _INSTANT)
+
+    def _following(self, entry: Entry, after: datetime) -> datetime | None:
+        """The next firing after `after`; None where there is none, or none can be."""
+        try:
+            # A new rate of the Scheduler fires at once, a rule's after its first interval
+            # (EventBridge Scheduler user guide, "Schedule types"; EventBridge user guide,
+            # "Creating a scheduled rule").
+            parsed: Schedule = entry.parse(entry.expression)
+            anchor = self._anchors[entry]
+            if entry.source == "aws.events":
+                after = max(after, anchor)
+            return parsed.next_after(
+                after, parse_zone(entry.zone), anchor=anchor, start=entry.start, end=entry.end
+            )
+        except ConfigurationError as error:
+            log.warning("%s does not fire: %s", entry.arn, error)
+            return None
+
+    def _due(self) -> list[Entry]:
+        now = self._clock.now()
+        return [entry for entry, moment in self._next.items() if moment and moment <= now]
+
+    def _seconds_to_next(self) -> float | None:
+        moments = [moment for moment in self._next.values() if moment is not None]
+        if not moments:
+            return None
+        wait = (min(moments) - self._clock.now()).total_seconds()
+        return self._clock.real_seconds(max(0.0, wait))
+
+    def _fire(self, entry: Entry) -> None:
+        moment = self._next[entry]
+        assert moment is not None
+        for target, given in entry.targets:
+            payload = scheduled_event(entry, moment) if given is None else given
+            log.info(
+                "%s fires: %s", entry.arn.rsplit(":", 1)[-1], target.rsplit("function:", 1)[-1]
+            )
+            self._deliver(entry.region, target, _in_context(payload, entry, moment).encode())
+        self._next[entry] = self._following(entry, self._clock.now())
+
+
+def entries() -> Iterator[Entry]:
+    """Every enabled schedule and scheduled rule of every account and region."""
+    for account_id, regions in list(scheduler_backends.items()):
+        for region, backend in list(regions.items()):
+            for schedule in _enabled(backend):
+                yield _of_scheduler(account_id, region, schedule)
+    for account_id, rules in list(events_backends.items()):
+        for region, bus in list(rules.items()):
+            for rule in _rules(bus):
+                yield _of_rule(account_id, region, rule)
+
+
+def _enabled(backend: Any) -> list[Any]:
+    groups = list(backend.schedule_groups.values())
+    schedules = [schedule for group in groups for schedule in list(group.schedules.values())]
+    return [schedule for schedule in schedules if schedule.state == "ENABLED"]
+
+
+def _rules(backend: Any) -> list[Any]:
+    buses = backend.event_buses.values()
+    return [
+        rule
+        for bus in list(buses)
+        for rule in list(bus.rules.values())
+        if rule.scheduled_expression and rule.state == "ENABLED"
+    ]
+
+
+def _of_scheduler(account_id: str, region: str, schedule: Any) -> Entry:
+    return Entry(
+        arn=schedule.arn,
+        region=region,
+        account_id=account_id,
+        expression=schedule.schedule_expression,
+        zone=schedule.schedule_expression_timezone,
+        source="aws.scheduler",
+        targets=((schedule.target["Arn"], schedule.target.get("Input")),),
+        start=_moment(schedule.start_date),
+        end=_moment(schedule.end_date),
+    )
+
+
+def _of_rule(account_id: str, region: str, rule: Any) -> Entry:
+    targets = tuple((target["Arn"], target.get("Input")) for target in rule.targets)
+    return Entry(
+        rule.arn, region, account_id, rule.scheduled_expression, "UTC", "aws.events", targets
+    )
+
+
+def _moment(value: Any) -> datetime | None:
+    """A start or end date: seconds since the epoch from the API, text from a template."""
+    if value is None:
+        return None
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    parsed = datetime.fromisoformat(str(value))
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def scheduled_event(entry: Entry, moment: datetime) -> str:
+    """The event of a schedule that has no input of its own."""
+    detail: Any = "{}" if entry.source == "aws.scheduler" else {}
+    return json.dumps(
+        {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Scheduled Event",
+            "source": entry.source,
+            "account": entry.account_id,
+            "time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": entry.region,
+            "resources": [entry.arn],
+            "detail": detail,
+        }
+    )
+
+
+def _in_context(payload: str, entry: Entry, moment: datetime) -> str:
+    """Fill in the Scheduler's context attributes (user guide, "Adding context attributes")."""
+    attributes = {
+        "<aws.scheduler.schedule-arn>": entry.arn,
+        "<aws.scheduler.scheduled-time>": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "<aws.scheduler.execution-id>": str(uuid.uuid4()),
+        "<aws.scheduler.attempt-number>": "1",
+    }
+    for name, value in attributes.items():
+        payload = payload.replace(name, value)
+    return payload
