@@ -12,7 +12,8 @@ resolve() { # NAME REQUIREMENT...
   "${PYTHON:-python3}" -m venv "$work/$name"
   "$work/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
   { echo "# Written by make lock."
-    "$work/$name/bin/python" -m pip freeze --exclude-editable --exclude warmer --exclude pip --exclude setuptools
+    "$work/$name/bin/python" -m pip freeze --exclude-editable --exclude warmer --exclude pip --exclude setuptools |
+      sed 's/+.*//' # 2.13.0+cpu is a build that not every package index has; 2.13.0 fits all
   } > "$locks/$name.txt"
 }
 
