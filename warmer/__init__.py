@@ -1,1 +1,47 @@
-"""Warmer: cold-start warm-up for ONNX models on AWS Lambda."""
+"""Warmer: cold-start warm-up for ONNX models on AWS Lambda.
+
+    import warmer
+
+    model = warmer.load("models/digits")   # INIT: load, verify, prime
+
+    @warmer.warmable                        # answers pings before the handler sees them
+    def handler(event, context):
+        return {"label": model.run({"image": [event["image"]]})["label"].tolist()}
+
+Importing this package loads the standard library only; numpy and ONNX Runtime come with the first
+use of `warmer.load`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
+if TYPE_CHECKING:
+    from warmer.errors import WarmerError as WarmerError
+    from warmer.middleware import warmable as warmable
+    from warmer.model.model import Model as Model
+    from warmer.model.model import load as load
+
+__all__ = ["Model", "WarmerError", "load", "warmable"]
+
+_HOMES = {
+    "Model": "warmer.model.model",
+    "WarmerError": "warmer.errors",
+    "load": "warmer.model.model",
+    "warmable": "warmer.middleware",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, so that nobody pays for what they do not use."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

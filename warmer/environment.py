@@ -40,10 +40,10 @@ class Environment:
 
     `id` is a random UUID made here, that is at INIT. `init_type` is Lambda's
     AWS_LAMBDA_INITIALIZATION_TYPE (on-demand, provisioned-concurrency, snap-start or
-    lambda-managed-instances; "unknown" outside Lambda). `init_ms` is the time from process start
-    until the handler was ready, 0 before that. `invocations` counts user requests and `pings` pings
-    since INIT. Times are wall-clock: Lambda freezes an idle environment, and the kernel's monotonic
-    clock need not run meanwhile.
+    lambda-managed-instances; "unknown" outside Lambda, where `on_lambda` is false). `init_ms` is
+    the time from process start until the handler was ready, 0 before that. `invocations` counts
+    user requests and `pings` pings since INIT. Times are wall-clock: Lambda freezes an idle
+    environment, and the kernel's monotonic clock need not run meanwhile.
 
     `clock` gives Unix seconds, `age_seconds` the process's age at construction (default: measured),
     `variables` the environment variables.
@@ -62,6 +62,7 @@ class Environment:
         self.init_ms = 0.0
         self.invocations = 0
         self.pings = 0
+        self.on_lambda = "AWS_LAMBDA_FUNCTION_NAME" in variables
         self._clock = clock
         self._started_at = clock() - (process_age_seconds() if age_seconds is None else age_seconds)
         self._ended_at: float | None = None

@@ -1,0 +1,197 @@
+"""A model's signature: the names, dtypes and shapes of what it takes and what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from warmer.errors import ModelError, ModelInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Feeds = Mapping[str, NDArray[Any]]
+
+__all__ = ["Dimension", "Signature", "TensorSpec"]
+
+Dimension = int | str | None
+"""A fixed size, the name of a symbolic one, or None for one without a name."""
+
+# ONNX Runtime's names of the element types that numpy has too. Strings are arrays of `str` objects.
+_DTYPES: Mapping[str, np.dtype[Any]] = {
+    f"tensor({name})": np.dtype(dtype)
+    for name, dtype in {
+        "bool": np.bool_,
+        "double": np.float64,
+        "float": np.float32,
+        "float16": np.float16,
+        "int16": np.int16,
+        "int32": np.int32,
+        "int64": np.int64,
+        "int8": np.int8,
+        "string": np.object_,
+        "uint16": np.uint16,
+        "uint32": np.uint32,
+        "uint64": np.uint64,
+        "uint8": np.uint8,
+    }.items()
+}
+
+
+class Node(Protocol):
+    """What ONNX Runtime tells of one input or output (its NodeArg)."""
+
+    @property
+    def name(self) -> str:
+        """The tensor's name."""
+
+    @property
+    def type(self) -> str:
+        """The type, such as `tensor(float)`."""
+
+    @property
+    def shape(self) -> Sequence[Dimension]:
+        """The dimensions; empty for a scalar and also where the rank is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output.
+
+    `dtype` is the numpy dtype (object for strings), or None for a type that numpy lacks; `type` is
+    ONNX Runtime's name of it. `shape` is empty for a scalar and where the rank is unknown: ONNX
+    Runtime does not tell these two apart.
+    """
+
+    name: str
+    type: str
+    dtype: np.dtype[Any] | None
+    shape: tuple[Dimension, ...]
+
+    def __str__(self) -> str:
+        dimensions = ", ".join("?" if size is None else str(size) for size in self.shape)
+        comma = "," if len(self.shape) == 1 else ""
+        return f"{self.type_name} of shape ({dimensions}{comma})"
+
+    @property
+    def type_name(self) -> str:
+        """The element type as a user would write it: float32, int64, string."""
+        if self.dtype is None:
+            return self.type
+        return "string" if self.dtype == object else self.dtype.name
+
+    def convert(self, value: object) -> NDArray[Any]:
+        """`value` as an array for this input; raises ModelInputError where it does not fit.
+
+        Conversions keep the kind of number: integers may become floats, never the reverse, and a
+        number outside the dtype's range is refused.
+        """
+        try:
+            array = np.asarray(value)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise self._refuse("a ragged or mixed sequence, which is no array") from error
+        if self.shape and not self._fits(array.shape):
+            raise self._refuse(_described(array))
+        return array if array.dtype == self.dtype != object else self._cast(array)
+
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        return len(shape) == len(self.shape) and all(
+            size == expected
+            for size, expected in zip(shape, self.shape, strict=True)
+            if isinstance(expected, int)
+        )
+
+    def _cast(self, array: NDArray[Any]) -> NDArray[Any]:
+        if self.dtype == object:
+            if array.dtype.kind != "U" and not all(isinstance(item, str) for item in array.flat):
+                raise self._refuse(_described(array))
+            return array.astype(object)
+        # An empty list has no numbers in it, whatever dtype numpy gives it.
+        dtype = np.dtype(self.dtype)
+        if array.size and not np.can_cast(array.dtype, dtype, casting="same_kind"):
+            raise self._refuse(_described(array))
+        try:
+            with np.errstate(over="raise"):
+                cast = array.astype(dtype)
+        except FloatingPointError as error:
+            raise self._refuse("a number outside the range of the dtype") from error
+        if dtype.kind in "iu" and not np.array_equal(cast, array):
+            raise self._refuse("a number outside the range of the dtype")
+        return cast
+
+    def _refuse(self, found: str) -> ModelInputError:
+        return ModelInputError(f"input {self.name!r} is {found}; expected {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """All inputs and outputs of a model."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    @classmethod
+    def of(cls, inputs: Sequence[Node], outputs: Sequence[Node]) -> Signature:
+        """Read a signature from ONNX Runtime's nodes.
+
+        Raises ModelError for an input that numpy arrays cannot feed (bfloat16, sequences, maps).
+        """
+        specs = tuple(_spec(node) for node in inputs)
+        for spec in specs:
+            if spec.dtype is None:
+                raise ModelError(
+                    f"input {spec.name!r} has type {spec.type}, which cannot be fed from numpy; "
+                    "export the model with another input type, such as float32"
+                )
+        return cls(specs, tuple(_spec(node) for node in outputs))
+
+    def convert(self, feeds: Mapping[str, object]) -> dict[str, NDArray[Any]]:
+        """`feeds` as arrays that the model takes.
+
+        Raises ModelInputError, which names the input, what came and what is expected, for a missing
+        or unknown input, a rank, size or dtype that does not fit, and sizes that disagree where two
+        inputs share a symbolic dimension.
+        """
+        names = [spec.name for spec in self.inputs]
+        for name in feeds:
+            if name not in names:
+                raise ModelInputError(f"input {name!r} is unknown; the model takes {self._takes()}")
+        arrays: dict[str, NDArray[Any]] = {}
+        for spec in self.inputs:
+            if spec.name not in feeds:
+                raise ModelInputError(
+                    f"input {spec.name!r} is missing; the model takes {self._takes()}"
+                )
+            arrays[spec.name] = spec.convert(feeds[spec.name])
+        if len(arrays) > 1:
+            self._check_symbols(arrays)
+        return arrays
+
+    def _check_symbols(self, arrays: Feeds) -> None:
+        sizes: dict[str, tuple[str, int]] = {}
+        for spec in self.inputs:
+            for symbol, size in zip(spec.shape, arrays[spec.name].shape, strict=False):
+                if not isinstance(symbol, str):
+                    continue
+                first, expected = sizes.setdefault(symbol, (spec.name, size))
+                if size != expected:
+                    raise ModelInputError(
+                        f"input {spec.name!r} has {size} along {symbol!r}; expected {expected}, "
+                        f"as input {first!r} has"
+                    )
+
+    def _takes(self) -> str:
+        return ", ".join(f"{spec.name!r} ({spec})" for spec in self.inputs) or "no input"
+
+
+def _spec(node: Node) -> TensorSpec:
+    return TensorSpec(node.name, node.type, _DTYPES.get(node.type), tuple(node.shape or ()))
+
+
+def _described(array: NDArray[Any]) -> str:
+    kind = "string" if array.dtype.kind in "US" else array.dtype.name
+    return f"{kind} of shape {array.shape}"

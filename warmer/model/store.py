@@ -1,0 +1,60 @@
+"""Where a model's files are."""
+
+# pathlib would add 3 ms to INIT.
+# ruff: noqa: PTH100, PTH109, PTH112, PTH113, PTH118, PTH119, PTH122
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from warmer.errors import ModelNotFound
+from warmer.model.samples import SAMPLES_NAME
+
+__all__ = ["MODEL_NAME", "ModelFiles", "locate"]
+
+MODEL_NAME = "model.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The files of one model: absolute paths; `samples` is None where there are none.
+
+    `name` is the folder's for `digits/model.onnx`, else the file's without its ending.
+    """
+
+    name: str
+    model: str
+    samples: str | None
+
+
+def locate(path: str | os.PathLike[str]) -> ModelFiles:
+    """Find the model at `path`: a folder with a model.onnx, or an ONNX file itself.
+
+    A relative path is looked up from the working directory, then from LAMBDA_TASK_ROOT, where
+    Lambda unpacks a function's code. Raises ModelNotFound, which names every place that was looked
+    at.
+    """
+    text = os.fspath(path)
+    roots = [os.getcwd(), os.environ.get("LAMBDA_TASK_ROOT", "")]
+    # Joining an absolute path gives that path, whatever the root.
+    places = list(dict.fromkeys(os.path.join(root, text) for root in roots if root))
+    for place in places:
+        file = os.path.join(place, MODEL_NAME) if os.path.isdir(place) else place
+        if os.path.isfile(file):
+            return _files(os.path.abspath(file))
+    raise ModelNotFound(
+        f"there is no model at {text!r}: looked for an ONNX file, or a folder that holds "
+        f"{MODEL_NAME}, at {' and '.join(places)}"
+    )
+
+
+def _files(model: str) -> ModelFiles:
+    folder, file_name = os.path.split(model)
+    stem = os.path.splitext(file_name)[0]
+    samples = os.path.join(folder, SAMPLES_NAME)
+    return ModelFiles(
+        name=os.path.basename(folder) or stem if file_name == MODEL_NAME else stem,
+        model=model,
+        samples=samples if os.path.isfile(samples) else None,
+    )
