@@ -16,5 +16,5 @@ def measure_accuracy(path: Path, images: Images, labels: Labels) -> float:
     `path` is a model's directory or file, loaded as a function loads it; raises what
     `warmer.load` raises.
     """
-    found = warmer.load(str(path)).run({"image": images})["label"]
+    found = warmer.load(path).run({"image": images})["label"]
     return float(np.mean(found == labels))
