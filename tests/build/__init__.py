@@ -1,0 +1,1 @@
+"""Tests of infra.build and template.yaml."""

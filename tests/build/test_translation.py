@@ -1,0 +1,182 @@
+"""What AWS's own library makes of template.yaml: the resources that CloudFormation gets."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import pytest
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+from tests.build.conftest import ROOT
+from warmer.fleet.target import targets_from_json
+
+Template = dict[str, Any]
+
+CHOICES = [
+    {"FunctionUrlAuth": auth, "Architecture": architecture}
+    for auth in ("AWS_IAM", "NONE")
+    for architecture in ("x86_64", "arm64")
+]
+
+
+def translate(choices: Mapping[str, str]) -> Template:
+    """template.yaml as the Serverless transform leaves it, for these parameters."""
+    template = yaml_parse(ROOT.joinpath("template.yaml").read_text(encoding="utf-8"))
+    # `sam build` and `sam package` put the place of the package here.
+    template["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
+    translated: Template = Translator({}, Parser()).translate(template, dict(choices))
+    return translated
+
+
+@pytest.fixture(autouse=True)
+def region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transform asks for the region's partition."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.fixture
+def resources() -> Template:
+    """The resources for the parameters' defaults."""
+    found: Template = translate({})["Resources"]
+    return found
+
+
+def references(value: object) -> Iterator[str]:
+    """Every name that a value refers to: Ref, Fn::GetAtt, Fn::Sub."""
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if key == "Ref":
+                yield item
+            elif key == "Fn::GetAtt":
+                yield item.split(".")[0] if isinstance(item, str) else item[0]
+            elif key == "Fn::Sub":
+                text = item if isinstance(item, str) else item[0]
+                yield from (name.split(".")[0] for name in re.findall(r"\$\{([^!}][^}]*)\}", text))
+            yield from references(item)
+
+
+def creation_order(resources: Mapping[str, Any]) -> list[str]:
+    """An order in which the resources can be created; CycleError if there is none."""
+    graph = {}
+    for name, resource in resources.items():
+        explicit = resource.get("DependsOn", [])
+        needed = {*references(resource), *([explicit] if isinstance(explicit, str) else explicit)}
+        graph[name] = needed & resources.keys()
+    return list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("choices", CHOICES)
+def test_resources_can_be_created_in_some_order(choices: Mapping[str, str]) -> None:
+    """No cycle of references, which neither `sam validate` nor cfn-lint would see."""
+    order = creation_order(translate(choices)["Resources"])
+    alias, role = order.index("InferenceFunctionAliaslive"), order.index("WarmerRole")
+    assert order.index("InferenceFunction") < alias < role < order.index("WarmerFunction")
+
+
+def test_a_cycle_would_be_seen(resources: Template) -> None:
+    """A function whose environment names its own alias is the usual one."""
+    variables = {"Variables": {"ALIAS": {"Fn::Sub": ["${A}", {"A": {"Ref": "WarmerRole"}}]}}}
+    resources["InferenceFunction"]["Properties"]["Environment"] = variables
+    with pytest.raises(CycleError):
+        creation_order(resources)
+
+
+@pytest.mark.parametrize("choices", CHOICES)
+def test_every_reference_is_to_something(choices: Mapping[str, str]) -> None:
+    """Outputs and resources name only resources, parameters and substitutions."""
+    template = translate(choices)
+    known = {*template["Resources"], *template["Parameters"], "Request", "Signature"}
+    used = set(references([template["Resources"], template["Outputs"]]))
+    assert {name for name in used - known if not name.startswith("AWS::")} == set()
+
+
+def test_the_warmer_may_invoke_the_alias_and_nothing_else(resources: Template) -> None:
+    """Not the function, not its other versions, not functions of a similar name."""
+    policies = resources["WarmerRole"]["Properties"]["Policies"]
+    statements = [s for p in policies for s in p["PolicyDocument"]["Statement"]]
+    invoking = [s for s in statements if "lambda:" in json.dumps(s)]
+    expected = {
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Resource": {"Ref": "InferenceFunctionAliaslive"},
+    }
+    assert [expected] == invoking
+
+
+@pytest.mark.parametrize("role", ["InferenceRole", "WarmerRole"])
+def test_no_role_has_a_wildcard(resources: Template, role: str) -> None:
+    """Neither in actions nor in resources, and no managed policy that has one."""
+    properties = resources[role]["Properties"]
+    assert "*" not in json.dumps(properties["Policies"])
+    assert "ManagedPolicyArns" not in properties
+
+
+def test_a_late_run_of_the_warmer_is_dropped(resources: Template) -> None:
+    """Neither Lambda nor the scheduler tries again or keeps the event for more than a minute."""
+    expected = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    invoke = resources["WarmerFunctionEventInvokeConfig"]["Properties"]
+    assert expected == {key: invoke[key] for key in expected}
+    schedule = resources["WarmerFunctionSchedule"]["Properties"]
+    assert expected == schedule["Target"]["RetryPolicy"]
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+
+
+def test_two_stacks_share_no_name(resources: Template) -> None:
+    """Every name that is given is the stack's own."""
+    keys = {
+        "AWS::Lambda::Function": "FunctionName",
+        "AWS::Logs::LogGroup": "LogGroupName",
+        "AWS::Scheduler::Schedule": "Name",
+    }
+    named = [r["Properties"][keys[r["Type"]]] for r in resources.values() if r["Type"] in keys]
+    assert len(named) == 5
+    assert all("${AWS::StackName}" in name["Fn::Sub"] for name in named)
+    assert all("RoleName" not in resource["Properties"] for resource in resources.values())
+
+
+@pytest.mark.parametrize("function", ["Inference", "Warmer"])
+def test_logs_go_to_a_group_with_retention(resources: Template, function: str) -> None:
+    """The group has the name that Lambda would have given it, so every tool finds it."""
+    logging = resources[f"{function}Function"]["Properties"]["LoggingConfig"]
+    assert logging == {"LogGroup": {"Ref": f"{function}LogGroup"}}
+    group = resources[f"{function}LogGroup"]["Properties"]
+    assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    name = resources[f"{function}Function"]["Properties"]["FunctionName"]["Fn::Sub"]
+    assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{name}"}
+
+
+def test_the_warmer_can_read_its_targets(resources: Template) -> None:
+    """The variable in the template is what the warmer parses at INIT."""
+    variables = resources["WarmerFunction"]["Properties"]["Environment"]["Variables"]
+    text = variables["WARMER_TARGETS"]["Fn::Sub"]
+    values = {"InferenceFunction": "stack-inference", "WarmConcurrency": "10"}
+    (target,) = targets_from_json(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text))
+    assert (target.function, target.qualifier, target.concurrency) == (
+        "stack-inference",
+        "live",
+        10,
+    )
+
+
+def test_a_change_of_configuration_publishes_a_version(resources: Template) -> None:
+    """The alias would not see a change of memory otherwise."""
+    template = yaml_parse(ROOT.joinpath("template.yaml").read_text(encoding="utf-8"))
+    properties = template["Resources"]["InferenceFunction"]["Properties"]
+    assert properties["AutoPublishAliasAllProperties"] is True
+
+
+def test_the_url_is_public_only_if_asked_for(resources: Template) -> None:
+    """Both permissions that a public URL needs hang on one condition."""
+    permissions = [r for r in resources.values() if r["Type"] == "AWS::Lambda::Permission"]
+    assert [permission["Condition"] for permission in permissions] == ["UrlIsPublic"] * 2
+    actions = {permission["Properties"]["Action"] for permission in permissions}
+    assert {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"} == actions
