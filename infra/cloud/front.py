@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations/?")
-_URL_PATH = re.compile(r"/lambda-url/(?P<id>[0-9a-f]{32})(?P<path>/.*)?")
+_URL_PATH = re.compile(r"/lambda-url/(?P<id>[^/]+)(?P<path>/.*)?")
 _URL_HOST = re.compile(r"(?P<id>[0-9a-f]{32})\.lambda-url\..*")
 # Requests to these do not change what is scheduled.
 _INERT = ("GET", "HEAD", "OPTIONS")
