@@ -47,7 +47,8 @@ class InvocationRecord:
 
     sequence: its place among all invocations, from 0; `Ledger.mark()` is such a number.
     cold: the request waited for an INIT that it caused.
-    status: "running", "success", "error", "timeout" or "throttled".
+    status: "running", "success", "error", "timeout", "throttled", or "failed" when the cloud
+        itself could not run it.
     """
 
     sequence: int
@@ -104,15 +105,18 @@ class Ledger:
 
     def init_started(self, environment: str, pid: int) -> None:
         """The environment's interpreter is about to be executed."""
-        self._change(environment, pid=pid, init_started=self._clock())
+        now = self._clock()
+        self._change(environment, lambda record: replace(record, pid=pid, init_started=now))
 
     def ready(self, environment: str, init_ms: float) -> None:
         """The environment asked for its first request."""
-        self._change(environment, ready_at=self._clock(), init_ms=init_ms)
+        now = self._clock()
+        self._change(environment, lambda record: replace(record, ready_at=now, init_ms=init_ms))
 
     def ended(self, environment: str, reason: str) -> None:
         """The environment's processes are gone."""
-        self._change(environment, ended_at=self._clock(), end_reason=reason)
+        now = self._clock()
+        self._change(environment, lambda record: replace(record, ended_at=now, end_reason=reason))
 
     def invoked(self, version: FunctionVersion, invocation: Invocation) -> int:
         """A request was accepted. Returns its sequence number."""
@@ -120,12 +124,13 @@ class Ledger:
 
     def throttled(self, version: FunctionVersion, invocation: Invocation, reason: str) -> None:
         """A request was refused for concurrency."""
-        self._add(version, invocation, status="throttled", reason=reason, ended=self._clock())
+        self._add(version, invocation, refused_for=reason)
 
     def placed(self, sequence: int, environment: str, cold: bool) -> None:
         """The request was given to an environment; `cold` if it must wait for an INIT."""
         with self._lock:
-            self._replace(sequence, environment=environment, cold=cold)
+            record = self._invocations[sequence]
+            self._put(replace(record, environment=environment, cold=cold))
 
     def completed(
         self,
@@ -137,13 +142,16 @@ class Ledger:
     ) -> None:
         """The request ended."""
         with self._lock:
-            self._replace(
-                sequence,
-                status=status,
-                ended=self._clock(),
-                duration_ms=duration_ms,
-                billed_ms=billed_ms,
-                init_ms=init_ms,
+            record = self._invocations[sequence]
+            self._put(
+                replace(
+                    record,
+                    status=status,
+                    ended=self._clock(),
+                    duration_ms=duration_ms,
+                    billed_ms=billed_ms,
+                    init_ms=init_ms,
+                )
             )
 
     # What others ask.
@@ -197,7 +205,9 @@ class Ledger:
             "invocations": [asdict(item) for item in self.invocations()],
         }
 
-    def _add(self, version: FunctionVersion, invocation: Invocation, **more: Any) -> int:
+    def _add(
+        self, version: FunctionVersion, invocation: Invocation, refused_for: str | None = None
+    ) -> int:
         with self._lock:
             record = InvocationRecord(
                 sequence=len(self._invocations),
@@ -207,21 +217,25 @@ class Ledger:
                 kind=invocation.kind,
                 ping=invocation.ping,
                 started=self._clock(),
-                **more,
             )
+            if refused_for is not None:
+                record = replace(
+                    record, status="throttled", reason=refused_for, ended=record.started
+                )
             self._invocations.append(record)
             self._append("invocation", record)
         return record.sequence
 
-    def _change(self, environment: str, **changes: Any) -> None:
+    def _change(
+        self, environment: str, change: Callable[[EnvironmentRecord], EnvironmentRecord]
+    ) -> None:
         with self._lock:
-            record = replace(self._environments[environment], **changes)
+            record = change(self._environments[environment])
             self._environments[environment] = record
             self._append("environment", record)
 
-    def _replace(self, sequence: int, **changes: Any) -> None:
-        record = replace(self._invocations[sequence], **changes)
-        self._invocations[sequence] = record
+    def _put(self, record: InvocationRecord) -> None:
+        self._invocations[record.sequence] = record
         self._append("invocation", record)
 
     def _append(self, kind: str, record: EnvironmentRecord | InvocationRecord) -> None:

@@ -1,0 +1,120 @@
+"""Runs one invocation in an environment: INIT if it must, the exchange, the log, the figures."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from infra.cloud import report
+from infra.cloud.environment import Environment, InitFailed
+from infra.cloud.failure import Failure
+from infra.cloud.function import Invocation, Outcome
+
+__all__ = ["Status", "execute"]
+
+Status = Literal["success", "error", "timeout"]
+
+
+@dataclass(frozen=True)
+class _Init:
+    """INIT as one request met it: `repeat` when it was too slow and must be done again."""
+
+    ms: float | None = None
+    failure: Failure | None = None
+    repeat: bool = False
+
+
+def execute(environment: Environment, invocation: Invocation) -> tuple[Outcome, Status]:
+    """Run one request to its end.
+
+    The environment is `usable` afterwards, or is to be ended. Raises CloudError when no sandbox can
+    be made.
+    """
+    version, stream = environment.version, environment.stream
+    stream.start_tail()
+    init = _initialise(environment, invocation) if environment.state == "new" else _Init()
+    stream.write(report.start_line(invocation.request_id, version.version))
+    began = time.monotonic()
+    answer: bytes | Failure
+    if init.failure is not None:
+        answer = init.failure
+    else:
+        answer = _answer(environment, invocation, init, began + version.timeout_seconds)
+    duration_ms = (time.monotonic() - began) * 1000
+    failure = answer if isinstance(answer, Failure) else None
+    if failure is not None and failure.status == "timeout":
+        duration_ms = version.timeout_seconds * 1000
+    outcome = Outcome(
+        request_id=invocation.request_id,
+        payload=answer.payload if isinstance(answer, Failure) else answer,
+        function_error=None if failure is None else "Unhandled",
+        executed_version=version.version,
+        environment_id=environment.id,
+        cold=init.ms is not None,
+        init_ms=init.ms,
+        duration_ms=duration_ms,
+        billed_ms=_billed_ms(environment, init, duration_ms),
+        max_memory_mb=environment.peak_memory_mb(),
+        log_tail=b"",
+    )
+    return _log(environment, outcome, failure), "success" if failure is None else failure.status
+
+
+def _initialise(environment: Environment, invocation: Invocation) -> _Init:
+    try:
+        return _Init(environment.initialise())
+    except InitFailed as error:
+        status = "timeout" if error.too_slow else "error"
+        environment.stream.write(
+            report.init_report_line(error.init_ms, status, error.error_type or None)
+        )
+        if error.too_slow:
+            return _Init(error.init_ms, repeat=True)
+        version = environment.version
+        return _Init(
+            error.init_ms, error.as_failure(invocation.request_id, version.timeout_seconds)
+        )
+
+
+def _answer(
+    environment: Environment, invocation: Invocation, init: _Init, deadline: float
+) -> bytes | Failure:
+    if init.repeat:
+        # Lambda repeats an INIT that was too slow as part of the invoke, within its time-out.
+        try:
+            environment.initialise(deadline - time.monotonic())
+        except InitFailed as error:
+            timeout_seconds = environment.version.timeout_seconds
+            return error.as_failure(invocation.request_id, timeout_seconds)
+    return environment.exchange(invocation, deadline)
+
+
+def _billed_ms(environment: Environment, init: _Init, duration_ms: float) -> int:
+    """Whole milliseconds, INIT included for on-demand environments (billed since August 2025)."""
+    billed_init = init.ms if environment.version.init_type == "on-demand" else None
+    return math.ceil(duration_ms + (billed_init or 0.0))
+
+
+def _log(environment: Environment, outcome: Outcome, failure: Failure | None) -> Outcome:
+    """Write what ends an invocation's log, after all that the function wrote."""
+    version, stream = environment.version, environment.stream
+    stream.drain(finish=True)
+    lines: list[str] = []
+    status: str | None = None
+    error_type: str | None = None
+    if failure is not None and failure.detail is not None:
+        detail = report.exit_lines(outcome.request_id, failure.detail, failure.error_type)
+        lines.append(detail)
+    if failure is not None and failure.status == "timeout":
+        now = datetime.now(UTC)
+        lines.append(report.timeout_line(outcome.request_id, version.timeout_seconds, now))
+        status = "timeout"
+    elif failure is not None and failure.ends_environment:
+        status, error_type = "error", failure.error_type
+    lines.append(report.end_line(outcome.request_id))
+    lines.append(report.report_line(outcome, version.memory_mb, status, error_type))
+    stream.write(*lines)
+    return replace(outcome, log_tail=stream.tail())

@@ -1,0 +1,221 @@
+"""The Lambda Runtime API of one environment, pumped by the thread that runs its invocation.
+
+There is no server thread: whoever waits for the runtime's next call reads the sockets meanwhile, so
+an answer goes from the function to the caller without changing threads.
+
+Source: AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes"
+(version 2018-06-01).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import select
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from infra.cloud.http_request import (
+    HttpRequest,
+    MalformedRequest,
+    RequestParser,
+    response_bytes,
+)
+
+__all__ = ["MAX_RESPONSE_BYTES", "Call", "CallKind", "RuntimeApi", "RuntimeGone"]
+
+# AWS Lambda quotas: 6 MB for synchronous responses; the exact figure is in Lambda's own message.
+MAX_RESPONSE_BYTES = 6_291_556
+
+CallKind = Literal["next", "response", "error", "init-error", "restore-next", "restore-error"]
+_PATH = re.compile(r"/2018-06-01/runtime/(?:invocation/(?P<id>[^/]+)/)?(?P<rest>[a-z/]+)")
+_CALLS: dict[tuple[str, bool, str], CallKind] = {
+    ("GET", False, "invocation/next"): "next",
+    ("POST", True, "response"): "response",
+    ("POST", True, "error"): "error",
+    ("POST", False, "init/error"): "init-error",
+    ("GET", False, "restore/next"): "restore-next",
+    ("POST", False, "restore/error"): "restore-error",
+}
+
+
+class RuntimeGone(Exception):
+    """The environment's processes have ended."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the runtime asks or tells. It must be answered by `RuntimeApi.answer`.
+
+    request_id: the invocation that it names, or "". error_type: its Function-Error-Type header.
+    body_bytes: size of the body; `body` is empty when that is over MAX_RESPONSE_BYTES.
+    """
+
+    kind: CallKind
+    request_id: str
+    body: bytes
+    body_bytes: int
+    error_type: str
+    connection: socket.socket
+
+
+class RuntimeApi:
+    """Listens on a loopback port of its own: who asks there is the environment that was told it.
+
+    Not thread-safe: the thread that owns the environment uses it.
+    """
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+        self._listener.setblocking(False)
+        self._connections: dict[int, tuple[socket.socket, RequestParser]] = {}
+        self._poll = select.poll()
+        self._poll.register(self._listener, select.POLLIN)
+        self._ended: int | None = None
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def watch(self, ended: int) -> None:
+        """Raise RuntimeGone from `receive` once this descriptor becomes readable or is hung up."""
+        self._ended = ended
+        self._poll.register(ended, select.POLLIN)
+
+    def unwatch(self) -> None:
+        """Forget the descriptor and the connections: the environment's processes are ending."""
+        if self._ended is not None:
+            self._poll.unregister(self._ended)
+            self._ended = None
+        for connection, _ in list(self._connections.values()):
+            self._drop(connection)
+
+    def receive(self, deadline: float) -> Call:
+        """The runtime's next call.
+
+        deadline: `time.monotonic()` seconds. Raises TimeoutError after it, RuntimeGone when the
+        environment has ended. Requests that are no calls of this API are answered here.
+        """
+        # A client may have sent its next request together with the end of the one before.
+        for connection, parser in list(self._connections.values()):
+            if (call := self._feed(connection, parser, b"")) is not None:
+                return call
+        while True:
+            remaining = deadline - time.monotonic()
+            ready = self._poll.poll(max(0.0, remaining) * 1000)
+            gone = False
+            for descriptor, _ in ready:
+                if descriptor == self._ended:
+                    gone = True  # but what it sent before it ended still counts
+                elif descriptor == self._listener.fileno():
+                    self._accept()
+                elif (call := self._read(descriptor)) is not None:
+                    return call
+            if gone and len(ready) == 1:
+                raise RuntimeGone
+            if not ready and remaining <= 0:
+                raise TimeoutError
+
+    def answer(
+        self,
+        call: Call,
+        status: int,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+    ) -> bool:
+        """Answer a call. Returns False when the connection is no longer there.
+
+        deadline: as in `receive`, for a runtime that does not read. Raises TimeoutError.
+        """
+        return self._send(call.connection, response_bytes(status, body, headers), deadline)
+
+    def refuse(self, call: Call, status: int, error_type: str, message: str) -> None:
+        """Answer a call with an error, as Lambda words them."""
+        body = json.dumps({"errorMessage": message, "errorType": error_type}).encode()
+        self.answer(call, status, body)
+
+    def close(self) -> None:
+        """Close the port and every connection."""
+        self._listener.close()
+        for connection, _ in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def _accept(self) -> None:
+        with suppress(BlockingIOError, ConnectionAbortedError):  # it may have gone again
+            connection, _ = self._listener.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setblocking(False)
+            self._connections[connection.fileno()] = connection, RequestParser(MAX_RESPONSE_BYTES)
+            self._poll.register(connection, select.POLLIN)
+
+    def _read(self, descriptor: int) -> Call | None:
+        if descriptor not in self._connections:
+            return None
+        connection, parser = self._connections[descriptor]
+        try:
+            data = connection.recv(262144)
+        except BlockingIOError:
+            return None
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._drop(connection)
+            return None
+        return self._feed(connection, parser, data)
+
+    def _feed(self, connection: socket.socket, parser: RequestParser, data: bytes) -> Call | None:
+        try:
+            request = parser.feed(data)
+            while request is not None:
+                if (call := _call(request, connection)) is not None:
+                    return call
+                body = json.dumps({"errorMessage": f"no such call: {request.path}"}).encode()
+                self._send(connection, response_bytes(404, body))
+                request = parser.feed(b"")
+        except MalformedRequest as error:
+            body = json.dumps({"errorMessage": f"not a request: {error}"}).encode()
+            self._send(connection, response_bytes(400, body))
+            self._drop(connection)
+            return None
+        if parser.expects_continue:
+            parser.expects_continue = False
+            self._send(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
+        return None
+
+    def _send(self, connection: socket.socket, data: bytes, deadline: float | None = None) -> bool:
+        if connection.fileno() < 0:
+            return False
+        remaining = 1.0 if deadline is None else max(0.001, deadline - time.monotonic())
+        connection.settimeout(remaining)
+        try:
+            connection.sendall(data)
+            connection.setblocking(False)
+        except TimeoutError:
+            self._drop(connection)
+            if deadline is not None:
+                raise
+            return False
+        except ConnectionError:
+            self._drop(connection)
+            return False
+        return True
+
+    def _drop(self, connection: socket.socket) -> None:
+        if self._connections.pop(connection.fileno(), None) is not None:
+            self._poll.unregister(connection)
+            connection.close()
+
+
+def _call(request: HttpRequest, connection: socket.socket) -> Call | None:
+    found = _PATH.fullmatch(request.path)
+    if found is None:
+        return None
+    rest, request_id = found["rest"], found["id"]
+    kind = _CALLS.get((request.method, request_id is not None, rest))
+    if kind is None:
+        return None
+    error_type = request.headers.get("lambda-runtime-function-error-type", "")
+    return Call(kind, request_id or "", request.body, request.body_bytes, error_type, connection)

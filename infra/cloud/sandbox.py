@@ -1,0 +1,251 @@
+"""The processes of one execution environment, shut off from the machine and from each other.
+
+With isolation "namespaces" an environment has its own mount and pid namespaces: /tmp, /var, /opt,
+/dev/shm and the user's home are its own, the package is /var/task, the runtime /var/lang, the
+layers /opt, all read-only, and so is the machine's root file system. Not isolated: the network,
+processor and memory limits, and file systems mounted elsewhere.
+
+With isolation "process" only the process and TMPDIR are an environment's own.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+
+from infra.cloud.filesystem import Filesystem
+from infra.cloud.function import FunctionVersion
+from infra.cloud.settings import CloudSettings
+from warmer.errors import CloudError
+
+__all__ = ["Sandbox", "SandboxFactory", "namespaces_refused"]
+
+_HERE = Path(__file__).resolve().parent
+# Dies with the thread that started it, in whatever way that thread ends.
+_DIE_WITH_CLOUD = ("setpriv", "--pdeathsig", "KILL")
+_UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
+_AS_USER = ("--user", "--map-root-user")
+# Creating namespaces and mounts takes some 20 ms; a machine under load may need far longer.
+_START_LIMIT_SECONDS = 30.0
+
+
+def _namespace_command(user_namespace: bool) -> tuple[str, ...]:
+    return (*_UNSHARE, *(_AS_USER if user_namespace else ()), "--")
+
+
+def namespaces_refused(user_namespace: bool | None = None) -> str | None:
+    """Why this machine cannot make namespaces, or None when it can.
+
+    user_namespace: within a user namespace, as anybody but root must; None for what fits the user.
+    """
+    user = os.geteuid() != 0 if user_namespace is None else user_namespace
+    for tool in ("unshare", "setpriv", "mount"):
+        if shutil.which(tool) is None:
+            return f"{tool} is not installed (package util-linux)"
+    trial = subprocess.run(
+        [*_namespace_command(user), "mount", "-t", "proc", "proc", "/proc"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return None if trial.returncode == 0 else trial.stderr.strip() or "unshare failed"
+
+
+class Sandbox:
+    """The running processes of one environment, from launcher to function.
+
+    output: file descriptor, non-blocking, that yields what the function prints and logs.
+    ended: file descriptor that becomes readable when the outermost shell is gone.
+    Only `kill` may be called from a thread other than the one that owns the environment.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], ended: int, folder: Path) -> None:
+        assert process.stdout is not None
+        self._process = process
+        self._folder = folder
+        self._reported = b""
+        self.output = os.dup(process.stdout.fileno())
+        os.set_blocking(self.output, False)
+        process.stdout.close()
+        self.ended = ended
+        self.init_pid: int | None = None
+        self.function_pid: int | None = None
+
+    @property
+    def pid(self) -> int:
+        """The outermost process, as this machine numbers it."""
+        return self._process.pid
+
+    def wait_started(self) -> None:
+        """Block until the interpreter is about to be executed. Raises CloudError if it never is."""
+        deadline = time.monotonic() + _START_LIMIT_SECONDS
+        try:
+            self.init_pid = self._read_pid(deadline)
+            self.function_pid = self._read_pid(deadline)
+        except CloudError:
+            os.close(self.output)  # nobody will read it
+            raise
+
+    def _read_pid(self, deadline: float) -> int:
+        poll = select.poll()
+        poll.register(self.ended, select.POLLIN)
+        while b"\n" not in self._reported:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise CloudError(
+                    f"An execution environment did not start in {_START_LIMIT_SECONDS:g} s"
+                )
+            piece = os.read(self.ended, 64)
+            if not piece:
+                raise CloudError(f"An execution environment could not be made: {self._complaint()}")
+            self._reported += piece
+        line, _, self._reported = self._reported.partition(b"\n")
+        return int(line)
+
+    def _complaint(self) -> str:
+        self._process.wait()
+        text = (self._folder / "complaints").read_text(errors="replace").strip()
+        return text or f"its launcher ended with status {self._process.returncode}"
+
+    def has_ended(self) -> bool:
+        """Whether the function, and thereby the environment, is gone."""
+        poll = select.poll()
+        poll.register(self.ended, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def peak_memory_mb(self) -> int:
+        """Sum of the peak resident sizes of its processes in MiB, rounded up; 0 once it is gone."""
+        if self.function_pid is None or self.init_pid is None:
+            return 0
+        kilobytes = sum(_peak_kilobytes(pid) for pid in self._processes())
+        return -(-kilobytes // 1024)
+
+    def _processes(self) -> list[str]:
+        """/proc folders of the function and what it started."""
+        children = Path(f"/proc/{self.function_pid}/task/{self.function_pid}/children")
+        try:
+            others = children.read_text().split()
+        except OSError:
+            others = []  # gone, or a kernel without CONFIG_PROC_CHILDREN
+        return [str(self.function_pid), *others]
+
+    def kill(self) -> None:
+        """Send SIGKILL to everything inside; returns at once."""
+        if self._process.returncode is not None:
+            return
+        for pid in (self.init_pid, self._process.pid):
+            # The first is not our child, but cannot be reaped while its parent, which is, is there.
+            if pid is not None and _send(pid, signal.SIGKILL):
+                break
+        # Without namespaces the rest of the process group is all that can be named.
+        _send(-self._process.pid, signal.SIGKILL if self.init_pid == self.pid else signal.SIGCONT)
+
+    def end(self) -> int:
+        """Kill everything inside, wait until it is gone, and let go of files.
+
+        Returns the exit status: of the function when it had ended by itself, or minus the signal.
+        The output's descriptor stays open for its reader.
+        """
+        self.kill()
+        status = self._process.wait()
+        os.close(self.ended)
+        shutil.rmtree(self._folder)
+        return status
+
+
+def _send(pid: int, number: signal.Signals) -> bool:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _peak_kilobytes(pid: str) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    _, found, rest = status.partition(b"VmHWM:")
+    return int(rest.split(None, 1)[0]) if found else 0
+
+
+class SandboxFactory:
+    """Makes sandboxes. `spawn` must always be called from one long-lived thread.
+
+    A sandbox dies with the thread that spawned it: that is how it dies with the cloud.
+    Raises CloudError when the wanted isolation is not to be had.
+    user_namespace: as in `namespaces_refused`.
+    """
+
+    def __init__(self, settings: CloudSettings, user_namespace: bool | None = None) -> None:
+        self._isolated = settings.isolation == "namespaces"
+        self._user = os.geteuid() != 0 if user_namespace is None else user_namespace
+        self._runtime = settings.runtime.resolve()
+        self._folder = settings.state.resolve() / "environments"
+        self._folder.mkdir(exist_ok=True)
+        self._filesystem = Filesystem(settings.runtime, settings.state)
+        if self._isolated and (reason := namespaces_refused(self._user)) is not None:
+            raise CloudError(
+                f"This machine does not allow namespaces ({reason}). Allow them (in a container: "
+                "add CAP_SYS_ADMIN, or permit user namespaces), or choose isolation='process', "
+                "where environments share /tmp."
+            )
+
+    def task_root(self, version: FunctionVersion) -> str:
+        """Where the function finds its package."""
+        return "/var/task" if self._isolated else str(version.code.resolve())
+
+    def spawn(
+        self, environment: str, version: FunctionVersion, variables: Mapping[str, str]
+    ) -> Sandbox:
+        """Start the processes of an environment; `variables` are all that the function will see."""
+        folder = self._folder / environment
+        folder.mkdir(mode=0o700)
+        listing = folder / "variables"
+        more = {} if self._isolated else self._private_folder(folder)
+        listing.write_text(
+            "".join(
+                f"export {key}={quote(value)}\n" for key, value in {**variables, **more}.items()
+            )
+        )
+        ended, report = os.pipe()
+        # The launcher's own complaints are not the function's output.
+        complaints = (folder / "complaints").open("wb")
+        try:
+            process = subprocess.Popen(
+                [*_DIE_WITH_CLOUD, *self._command(environment, version, folder), str(listing)],
+                stdin=report,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                # Only what the launcher needs; the function gets `variables`.
+                env={"PATH": os.environ.get("PATH", os.defpath)},
+                # Ctrl-C in the cloud's terminal is for the cloud alone.
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(ended)
+            shutil.rmtree(folder)
+            raise
+        finally:
+            os.close(report)
+            complaints.close()
+        return Sandbox(process, ended, folder)
+
+    def _command(self, environment: str, version: FunctionVersion, folder: Path) -> list[str]:
+        if not self._isolated:
+            return ["sh", str(_HERE / "enter_process.sh"), str(self._runtime)]
+        fstab = folder / "fstab"
+        fstab.write_text(self._filesystem.fstab(environment, version))
+        return [*_namespace_command(self._user), "sh", str(_HERE / "enter.sh"), str(fstab)]
+
+    def _private_folder(self, folder: Path) -> dict[str, str]:
+        own = folder / "tmp"
+        own.mkdir()
+        return {"TMPDIR": str(own), "PYTHONDONTWRITEBYTECODE": "1"}
