@@ -1,5 +1,11 @@
-"""`python -m infra.cloud`: the same as `warmer cloud`, without the package being installed."""
+"""`python -m infra.cloud`: the same as `warmer cloud`, also where the package is not installed."""
+
+import sys
 
 from infra.cloud.command import cloud
+from warmer.errors import WarmerError
 
-cloud(prog_name="warmer cloud")
+try:
+    cloud(prog_name="warmer cloud")
+except WarmerError as error:
+    sys.exit(f"Error: {error}")
