@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.build import processes
-from infra.build.processes import ancestors
+from infra.build.processes import Process, ancestors
 
 ROOT = Path(__file__).resolve().parents[2]
 _SHOW = "from infra.build.processes import ancestors; print(next(ancestors()).arguments)"
@@ -37,7 +37,11 @@ def test_the_walk_ends() -> None:
 
 
 def test_without_proc_the_ps_command_tells(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """On a system without /proc the same parent is found by `ps`."""
-    known = next(ancestors())
+    """On a system without /proc the arguments come as one line, the folder not at all."""
+    ps = tmp_path / "ps"
+    ps.write_text('#!/bin/sh\necho "    1 /opt/sam/bin/sam build --parallel"\n', encoding="utf-8")
+    ps.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(processes, "_PROC", tmp_path)
-    assert next(ancestors()).arguments[0] == known.arguments[0]
+    expected = Process(("/opt/sam/bin/sam", "build", "--parallel"), None)
+    assert [expected] == list(ancestors())
