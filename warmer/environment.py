@@ -8,31 +8,32 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Protocol
 
 from warmer.errors import ConfigurationError
 
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine, Mapping
+    from typing import Any, Protocol
 
-__all__ = ["Environment", "Primable", "current", "process_age_seconds"]
+    class Primable(Protocol):
+        """What a loaded model is to its environment."""
+
+        @property
+        def path(self) -> str:
+            """Where the model was loaded from."""
+
+        def report(self) -> Mapping[str, object]:
+            """The priming report, JSON-able."""
+
+        def prime(self, budget_seconds: float) -> object:
+            """Run what priming is still to do within the budget. Raises PrimingError."""
+
+
+__all__ = ["Environment", "current", "process_age_seconds"]
 
 _IMPORTED_AT = time.time()
-
-
-class Primable(Protocol):
-    """What a loaded model is to its environment."""
-
-    @property
-    def path(self) -> str:
-        """Where the model was loaded from."""
-
-    def report(self) -> Mapping[str, object]:
-        """The priming report, JSON-able."""
-
-    def prime(self, budget_seconds: float) -> object:
-        """Run what priming is still to do within the budget. Raises PrimingError."""
 
 
 class Environment:

@@ -7,7 +7,6 @@ import math
 import os
 import time
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, overload
 
 from warmer import environment
 from warmer.errors import ConfigurationError, PrimingError
@@ -15,8 +14,10 @@ from warmer.package import check_package, package_root
 from warmer.ping import DEADLINE_MARGIN_SECONDS, Malformed, Ping, Refusal, Reply, recognise
 from warmer.ping import hold_seconds as _hold_seconds
 
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from warmer.environment import Environment
 
@@ -31,23 +32,13 @@ _LONGEST_INVOCATION_MS = 900_000  # Lambda's longest time-out: 15 minutes
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; importing inspect would take 8 ms
 
 
-@overload
-def warmable(handler: Handler, /) -> Handler: ...
-
-
-@overload
-def warmable(
-    *, accept_event: bool = False, max_hold_ms: float | None = None
-) -> Callable[[Handler], Handler]: ...
-
-
 def warmable(
     handler: Handler | None = None,
     /,
     *,
     accept_event: bool = False,
     max_hold_ms: float | None = None,
-) -> Handler | Callable[[Handler], Handler]:
+) -> Callable[..., Any]:
     """Decorate a Lambda handler so that it answers pings; everything else reaches it untouched.
 
     It must be the outermost decorator: inner ones must not see a ping. The handler may be a plain

@@ -14,18 +14,19 @@ Everything here is total: whatever JSON value, context object or payload comes i
 of the documented ones, and no exception.
 """
 
-# This ships in every warmed function: `typing` costs 2 ms there, `dataclasses` 10 ms.
 from __future__ import annotations
 
 import binascii
 import json
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from warmer.errors import ConfigurationError
+from warmer.record import Record
 
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
 __all__ = [
     "VERSION",
@@ -46,7 +47,7 @@ DEADLINE_MARGIN_SECONDS = 0.1
 """What a hold leaves of the function's remaining time, for the reply to get out."""
 
 
-class Ping(NamedTuple):
+class Ping(Record):
     """A request to be warm, one of a wave.
 
     `wave` identifies the wave (at most 64 printable ASCII characters), `index` (from 0) this ping
@@ -57,19 +58,19 @@ class Ping(NamedTuple):
 
     version: int = VERSION
     wave: str = ""
-    index: int = 0  # type: ignore[assignment]  # the protocol's name; tuple.index is not used
+    index: int = 0
     size: int = 1
     release_at: float = 0.0
     prime: bool = False
 
 
-class Malformed(NamedTuple):
+class Malformed(Record):
     """A ping, since it came as one, that cannot be honoured; `reason` is one sentence."""
 
     reason: str
 
 
-class Reply(NamedTuple):
+class Reply(Record):
     """What an execution environment says of itself when it is pinged.
 
     `environment` is its id, made at INIT. `new` tells that nothing was invoked in it before.
@@ -84,7 +85,7 @@ class Reply(NamedTuple):
     environment: str
     version: int = VERSION
     wave: str = ""
-    index: int = 0  # type: ignore[assignment]  # the protocol's name; tuple.index is not used
+    index: int = 0
     function_version: str = ""
     init_type: str = ""
     new: bool = False
@@ -100,10 +101,10 @@ class Reply(NamedTuple):
 
     def as_dict(self) -> dict[str, object]:
         """The reply as a JSON-able object: what the function returns."""
-        return {"warmer": self._asdict()}
+        return {"warmer": self.fields()}
 
 
-class Refusal(NamedTuple):
+class Refusal(Record):
     """An environment of ours that answered, but not with a reply that counts.
 
     It refused the ping as malformed or of an unknown version, or it replied in a version or form
@@ -116,7 +117,7 @@ class Refusal(NamedTuple):
 
     def as_dict(self) -> dict[str, object]:
         """The refusal as a JSON-able object: what the function returns."""
-        return {"warmer": self._asdict()}
+        return {"warmer": self.fields()}
 
 
 def client_context(ping: Ping) -> str:
@@ -124,7 +125,7 @@ def client_context(ping: Ping) -> str:
 
     Raises ConfigurationError for a ping that its receiver would refuse.
     """
-    fields = ping._asdict()
+    fields = ping.fields()
     fault = _fault_of(fields)
     if fault:
         raise ConfigurationError("ping", ping, f"one that its receiver accepts ({fault})")
@@ -186,14 +187,14 @@ def parse_reply(payload: bytes) -> Reply | Refusal | None:
     fault = _first_fault(body, _REPLY_FIELDS) or ("" if known else "environment is missing")
     if fault:
         return Refusal(f"the reply cannot be read: {fault}", known, body["version"])
-    return Reply(**{name: body[name] for name in Reply._fields if name in body})
+    return Reply(**{name: body[name] for name in _REPLY_FIELDS if name in body})
 
 
 def _read_ping(fields: object) -> Ping | Malformed:
     fault = _fault_of(fields)
     if fault or not isinstance(fields, dict):
         return Malformed(f"malformed ping: {fault}")
-    return Ping(**{name: fields[name] for name in Ping._fields if name in fields})
+    return Ping(**{name: fields[name] for name in _PING_FIELDS if name in fields})
 
 
 def _fault_of(fields: object) -> str:
