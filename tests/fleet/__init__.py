@@ -1,0 +1,1 @@
+"""Tests of `warmer.fleet` and the AWS adapter."""

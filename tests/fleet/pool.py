@@ -1,0 +1,139 @@
+"""A pool of execution environments in memory: an `Invoker` whose overlap is decided, not timed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from warmer.aws import InvokeReply, InvokeRequest
+from warmer.errors import Throttled
+from warmer.ping import Ping, Reply
+
+HANG_SECONDS = 20.0
+"""A gate that stays shut this long is a fault of the test, which then fails."""
+
+START = 1_764_000_000.0
+
+
+@dataclass
+class ManualClock:
+    """A clock that moves when it is told to."""
+
+    now: float = 1000.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return self.now
+
+    def time(self) -> float:
+        """Unix seconds."""
+        return START + self.now
+
+
+@dataclass
+class MemoryPool:
+    """Environments under most-recently-used routing.
+
+    `overlap` says, for each round, how many pings are in flight together; the last figure also
+    holds for later rounds. The next so many pings arrive only when those are back. `capacity` is
+    the concurrency beyond which Lambda throttles. `answer` may replace the reply to a ping: it
+    gets the call's number, the ping and the true payload, and returns a payload, a function error
+    (as a pair), or raises.
+    """
+
+    overlap: Sequence[int] = (10_000,)
+    capacity: int = 10_000
+    reason: str = "ConcurrentInvocationLimitExceeded"
+    answer: Callable[[int, Ping, bytes], bytes | tuple[str, bytes]] | None = None
+    clock: ManualClock = field(default_factory=ManualClock)
+    dispatch_ms: float = 0.0
+    held_ms: float = 0.0
+    init_ms: float = 800.0
+    seconds_per_ping: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.requests: list[InvokeRequest] = []
+        self.pings: list[Ping] = []
+        self.started = 0
+        self.idle: list[str] = []
+        self._changed = threading.Condition()
+        self._seen: Counter[int] = Counter()
+        self._arrived: Counter[tuple[int, int]] = Counter()
+        self._gone: Counter[tuple[int, int]] = Counter()
+        self._positions: Counter[int] = Counter()
+        self._busy = 0
+        self._open = False
+
+    def invoke(self, request: InvokeRequest) -> InvokeReply:
+        """Run a ping in an idle environment or a new one; see `Invoker.invoke`."""
+        ping = _ping_in(request)
+        with self._changed:
+            self.requests.append(request)
+            self.pings.append(ping)
+            number = len(self.requests) - 1
+            self.clock.now += self.seconds_per_ping
+            gate, members, position = self._gate_of(ping)
+            self._wait(lambda: not gate[1] or self._gone[gate[0], gate[1] - 1] >= self._width)
+            environment, new = self._take()
+            self._arrived[gate] += 1
+            self._changed.notify_all()
+            self._wait(lambda: self._arrived[gate] >= members)
+            self._busy -= 1
+            self.idle.append(environment)
+            self._gone[gate] += 1
+            self._changed.notify_all()
+        return self._reply(number, ping, environment, new, position)
+
+    def _gate_of(self, ping: Ping) -> tuple[tuple[int, int], int, int]:
+        """The round and group that a ping belongs to, the group's size, its place in the round."""
+        round_number = self._seen[ping.index] if ping.size > 1 else -1
+        self._seen[ping.index] += ping.size > 1
+        position = self._positions[round_number]
+        self._positions[round_number] += 1
+        self._width = self.overlap[min(max(round_number, 0), len(self.overlap) - 1)]
+        group = position // self._width if ping.size > 1 else 0
+        members = min(self._width, ping.size - group * self._width)
+        return (round_number, group), members if ping.size > 1 else 1, position
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        if not self._changed.wait_for(lambda: self._open or ready(), HANG_SECONDS):
+            raise AssertionError("the pool waited for pings that never came")
+
+    def _take(self) -> tuple[str, bool]:
+        if self._busy >= self.capacity:
+            self._open = True  # the rest of the round may never be sent
+            self._changed.notify_all()
+            raise Throttled("Rate Exceeded.", self.reason)
+        self._busy += 1
+        if self.idle:
+            return self.idle.pop(), False
+        self.started += 1
+        return f"environment-{self.started}", True
+
+    def _reply(
+        self, number: int, ping: Ping, environment: str, new: bool, position: int
+    ) -> InvokeReply:
+        reply = Reply(
+            environment,
+            wave=ping.wave,
+            index=ping.index,
+            function_version="7",
+            new=new,
+            held_ms=self.held_ms,
+        )
+        payload: bytes | tuple[str, bytes] = json.dumps(reply.as_dict()).encode()
+        if self.answer is not None:
+            assert isinstance(payload, bytes)
+            payload = self.answer(number, ping, payload)
+        error, payload = payload if isinstance(payload, tuple) else (None, payload)
+        sent_at = self.clock.now + position * self.dispatch_ms / 1000
+        took_ms = self.held_ms + (self.init_ms if new else 0.0)
+        return InvokeReply(200, error, payload, "7", sent_at, sent_at + took_ms / 1000)
+
+
+def _ping_in(request: InvokeRequest) -> Ping:
+    return Ping(**json.loads(base64.b64decode(request.client_context))["custom"]["warmer"])

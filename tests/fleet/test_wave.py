@@ -1,0 +1,412 @@
+"""One wave: what it proves, when it stops, and what it says."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fleet.pool import START, ManualClock, MemoryPool
+from warmer.errors import (
+    AccessDenied,
+    AnswerTimeout,
+    ConfigurationError,
+    EndpointUnreachable,
+    FunctionNotFound,
+    InvokeError,
+    Throttled,
+)
+from warmer.fleet import DispatchSpread, Outcome, Target, WaveReport, WaveSettings, run_wave
+from warmer.ping import Ping
+
+TEN = Target("digits", "live", 10)
+
+
+def wave(pool: MemoryPool, target: Target = TEN, **options: float) -> WaveReport:
+    """Run a wave through the pool, on the pool's clock."""
+    deadline = options.get("deadline", float("inf"))
+    return run_wave(target, pool, deadline=deadline, clock=pool.clock)
+
+
+def counts(report: WaveReport) -> dict[str, int]:
+    """Outcomes by name."""
+    return {outcome.value: count for outcome, count in report.outcomes.items()}
+
+
+def test_proves_as_many_environments_as_were_asked() -> None:
+    """Ten overlapping pings meet ten environments; one of them had answered the probe."""
+    pool = MemoryPool()
+
+    report = wave(pool)
+
+    assert report.ok
+    assert (report.proven, report.new, report.rounds, report.sent) == (10, 10, 1, 11)
+    assert counts(report) == {"proven": 10, "duplicate": 1}
+    assert pool.started == len(set(report.environments)) == 10
+    assert report.problems == ()
+
+
+def test_new_counts_only_environments_that_the_wave_started() -> None:
+    """A second wave meets the environments of the first, and none of them is new."""
+    pool = MemoryPool()
+    wave(pool)
+    again = MemoryPool()
+    again.idle, again.started = pool.idle, pool.started
+
+    report = wave(again)
+
+    assert (report.proven, report.new) == (10, 0)
+
+
+def test_one_environment_takes_one_ping() -> None:
+    """For one environment the probe would be the wave, so there is none, and no hold."""
+    pool = MemoryPool()
+
+    report = wave(pool, Target("digits"))
+
+    assert report.ok
+    assert [START + pool.clock.now] == [ping.release_at for ping in pool.pings]
+    assert None is pool.requests[0].qualifier
+
+
+def test_probe_goes_alone_and_is_not_held() -> None:
+    """The first ping has no release time, and its answer is in before any other goes out."""
+    pool = MemoryPool()
+    wave(pool)
+
+    assert (pool.pings[0].size, pool.pings[0].release_at) == (1, 0.0)
+
+
+def test_pings_of_a_round_share_one_release_time() -> None:
+    """All pings of a round name the same moment, each with its own index."""
+    pool = MemoryPool()
+    wave(pool)
+
+    assert len({ping.release_at for ping in pool.pings[1:]}) == 1
+    assert list(range(10)) == sorted(ping.index for ping in pool.pings[1:])
+    assert {10} == {ping.size for ping in pool.pings[1:]}
+    assert all(request.payload == b"{}" for request in pool.requests)
+
+
+def test_tops_up_with_all_pings_until_all_are_proven() -> None:
+    """When four of ten overlapped, all ten go out again: fewer would meet the proven ones."""
+    pool = MemoryPool(overlap=[4, 10])
+
+    report = wave(pool)
+
+    assert report.ok
+    assert (report.rounds, report.sent, report.proven) == (2, 21, 10)
+
+
+def test_gives_up_after_the_bounded_rounds_and_says_how_many_are_proven() -> None:
+    """A wave that never overlaps enough ends, is not ok, and names the shortfall."""
+    pool = MemoryPool(overlap=[4])
+
+    report = wave(pool)
+
+    assert not report.ok
+    assert (report.rounds, report.sent, report.proven) == (3, 31, 4)
+    assert "4 of 10 environments of digits:live are proven warm after 3 rounds" in report.problems
+
+
+def test_holds_longer_after_a_round_without_overlap() -> None:
+    """The next round's release time is further away."""
+    pool = MemoryPool(overlap=[4, 10])
+    wave(pool)
+    first, second = sorted({ping.release_at for ping in pool.pings[1:]})
+
+    assert second > first > START + pool.clock.now
+
+
+def test_never_holds_longer_than_the_target_allows() -> None:
+    """`max_hold_ms` bounds the release time whatever the spread asks for."""
+    pool = MemoryPool(overlap=[4])
+    wave(pool, replace(TEN, max_hold_ms=30))
+
+    assert all(
+        ping.release_at == pytest.approx(START + pool.clock.now + 0.03) for ping in pool.pings[1:]
+    )
+
+
+def test_reports_spread_and_holds() -> None:
+    """`spread_ms` is from the first to the last ping sent; `held_ms` the sum of all holds."""
+    report = wave(MemoryPool(dispatch_ms=2.0, held_ms=5.0))
+
+    assert pytest.approx(report.spread_ms) == 18.0
+    assert pytest.approx(report.held_ms) == 55.0
+
+
+def test_a_stranger_cannot_claim_holds_that_cannot_be() -> None:
+    """A reply's hold counts no longer than its answer took, and never less than nothing."""
+
+    def lie(number: int, ping: Ping, payload: bytes) -> bytes:
+        said = json.loads(payload)
+        said["warmer"]["held_ms"] = 1e308 if number % 2 else -5
+        return json.dumps(said).encode()
+
+    report = wave(MemoryPool(answer=lie, init_ms=100.0))
+
+    assert 0.0 < report.held_ms <= 1000.0
+
+
+def test_learns_the_spread_for_the_next_wave() -> None:
+    """A quick dispatch is held shorter the next time."""
+    spread = DispatchSpread()
+    pool = MemoryPool(dispatch_ms=1.0)
+    before = spread.hold_ms(10)
+
+    run_wave(TEN, pool, spread=spread, clock=pool.clock)
+
+    assert before / 2 <= spread.hold_ms(10) < before
+
+
+def test_stops_at_the_first_throttle_and_names_its_reason() -> None:
+    """After a 429 no further round is begun, and Lambda's reason is in the report."""
+    pool = MemoryPool(capacity=3, reason="ReservedFunctionConcurrentInvocationLimitExceeded")
+
+    report = wave(pool)
+
+    assert not report.ok
+    assert report.rounds == 1
+    assert report.throttle_reason == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    assert report.outcomes[Outcome.THROTTLED] >= 1
+    assert report.sent == len(pool.requests)
+
+
+def test_a_probe_that_is_throttled_is_the_only_ping() -> None:
+    """Nothing goes out after a 429, so a throttled probe ends the wave."""
+    report = wave(MemoryPool(capacity=0))
+
+    assert counts(report) == {"throttled": 1}
+    assert report.rounds == 0
+
+
+def payload(text: bytes) -> Callable[[int, Ping, bytes], bytes]:
+    """Every ping is answered with this text."""
+    return lambda *_: text
+
+
+def test_a_function_without_the_decorator_meets_one_ping_only() -> None:
+    """No Warmer reply means that the user's code ran: stop at once, and say what to do."""
+    pool = MemoryPool(answer=payload(b'{"label": 7}'))
+
+    report = wave(pool)
+
+    assert counts(report) == {"no_reply": 1}
+    assert len(pool.requests) == 1
+    assert "@warmer.warmable" in report.problems[0]
+
+
+def test_a_broken_function_meets_one_ping_only() -> None:
+    """A function that fails the probe is not pinged again, and its error is told."""
+
+    def fail(number: int, ping: Ping, reply: bytes) -> tuple[str, bytes]:
+        return "Unhandled", b'{"errorType": "Runtime.ImportModuleError", "errorMessage": "no app"}'
+
+    report = wave(MemoryPool(answer=fail))
+
+    assert counts(report) == {"function_error": 1}
+    assert report.problems[0] == "digits:live failed: Runtime.ImportModuleError: no app"
+
+
+def test_is_never_ok_after_a_failure() -> None:
+    """One crash in a round is made good by the next, but the report is not ok."""
+
+    def crash_once(number: int, ping: Ping, reply: bytes) -> bytes | tuple[str, bytes]:
+        return ("Unhandled", b"not JSON") if number == 5 else reply
+
+    report = wave(MemoryPool(answer=crash_once))
+
+    assert (report.proven, report.rounds) == (10, 2)
+    assert counts(report) == {"proven": 10, "duplicate": 10, "function_error": 1}
+    assert not report.ok
+    assert report.problems == ("digits:live failed: not JSON",)
+
+
+def test_stops_at_a_refusal() -> None:
+    """An environment that refuses the ping speaks another version; more pings would not help."""
+    refusal = b'{"warmer": {"version": 2, "error": "version is 1; expected 2"}}'
+
+    report = wave(MemoryPool(answer=payload(refusal)))
+
+    assert counts(report) == {"refused": 1}
+    assert "expected 2" in report.problems[0]
+
+
+def test_the_reply_to_another_ping_proves_nothing() -> None:
+    """A stored response names an environment that may be gone: it does not count."""
+    stored = b'{"warmer": {"version": 1, "wave": "old", "index": 0, "environment": "e"}}'
+
+    report = wave(MemoryPool(answer=payload(stored)))
+
+    assert counts(report) == {"stale": 1}
+    assert "outermost" in report.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (FunctionNotFound("no such function"), "rejected"),
+        (AccessDenied("not allowed"), "rejected"),
+        (InvokeError("not ready"), "rejected"),
+        (InvokeError(""), "rejected"),
+        (EndpointUnreachable("no route"), "unreachable"),
+        (AnswerTimeout("no answer"), "timeout"),
+        (Throttled("slow down"), "throttled"),
+    ],
+)
+def test_a_failed_probe_is_named_and_ends_the_wave(error: InvokeError, outcome: str) -> None:
+    """Whatever went wrong has its own outcome and its message, and no second ping meets it."""
+
+    def fail(number: int, ping: Ping, reply: bytes) -> bytes:
+        raise error
+
+    report = wave(MemoryPool(answer=fail))
+
+    assert {outcome: 1} == counts(report)
+    assert str(error) or outcome == report.problems[0]
+    assert (outcome not in {"rejected", "unreachable"}) == report.reached
+
+
+def test_a_lost_answer_is_a_timeout_and_is_topped_up() -> None:
+    """One answer that never comes costs a round, not the wave."""
+
+    def lose_one(number: int, ping: Ping, reply: bytes) -> bytes:
+        if number == 3:
+            raise AnswerTimeout("digits:live: no answer in 60 s")
+        return reply
+
+    report = wave(MemoryPool(answer=lose_one))
+
+    assert report.proven == 10
+    assert report.outcomes[Outcome.TIMEOUT] == 1
+    assert not report.ok
+
+
+def test_an_unexpected_error_is_not_swallowed() -> None:
+    """A fault of ours or of an invoker comes out as it is."""
+
+    def fault(number: int, ping: Ping, reply: bytes) -> bytes:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        wave(MemoryPool(answer=fault))
+
+
+def test_begins_no_round_that_time_does_not_allow() -> None:
+    """Rounds that do not fit before the deadline are left out, and the report says so."""
+    pool = MemoryPool(overlap=[4], seconds_per_ping=1.0)
+
+    report = wave(pool, deadline=pool.clock.now + 12)
+
+    assert (report.rounds, report.proven) == (1, 4)
+    assert "1.0 s left are too few for another round" in report.problems
+
+
+def test_waits_for_an_answer_no_longer_than_the_deadline_allows() -> None:
+    """Each request may take what is left, at most the setting."""
+    pool = MemoryPool()
+    wave(pool, deadline=pool.clock.now + 7)
+    wave(unhurried := MemoryPool())
+
+    assert {7.0} == {request.timeout_seconds for request in pool.requests}
+    assert {60.0} == {request.timeout_seconds for request in unhurried.requests}
+
+
+def test_leaves_no_thread_behind() -> None:
+    """All senders have ended when the wave has."""
+    before = threading.active_count()
+    wave(MemoryPool(overlap=[4]))
+
+    assert before == threading.active_count()
+
+
+def test_says_why_when_holds_are_cut_short() -> None:
+    """Duplicates whose answers came before the release time have another cause than dispatch."""
+    pool = MemoryPool(overlap=[4])
+
+    report = wave(pool)
+
+    assert any("WARMER_MAX_HOLD_MS" in problem for problem in report.problems)
+
+
+@pytest.mark.parametrize(
+    "values", [{"max_rounds": 0}, {"max_rounds": True}, {"answer_seconds": 0.5}]
+)
+def test_settings_are_validated(values: dict[str, int]) -> None:
+    """A setting that makes no sense is refused when it is made."""
+    with pytest.raises(ConfigurationError):
+        WaveSettings(**values)
+
+
+fates = st.sampled_from(
+    ["reply", "reply", "reply", "crash", "lost", "other", "stale", "refuse", "reject", "cut off"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(fates, max_size=40), st.integers(1, 6), st.lists(st.integers(1, 6), min_size=1))
+def test_every_ping_sent_has_one_outcome(
+    plan: list[str], concurrency: int, overlap: list[int]
+) -> None:
+    """Whatever becomes of the pings, the outcomes add up, and ok is never said after a failure."""
+
+    def answer(number: int, ping: Ping, reply: bytes) -> bytes | tuple[str, bytes]:
+        fate = plan[number] if number < len(plan) else "reply"
+        errors = {"lost": AnswerTimeout(""), "reject": InvokeError("")}
+        errors["cut off"] = EndpointUnreachable("")
+        if fate in errors:
+            raise errors[fate]
+        other = {"other": b"[]", "refuse": b'{"warmer": {"version": 9}}', "reply": reply}
+        other["stale"] = reply.replace(ping.wave.encode(), b"another")
+        return other.get(fate, ("Unhandled", b"\xff{"))
+
+    pool = MemoryPool(answer=answer, overlap=overlap)
+    # A stopped round leaves pings unsent, so groups must not wait for one another.
+    pool._open = any(fate not in {"reply", "crash", "lost"} for fate in plan)
+
+    report = wave(pool, Target("digits", None, concurrency))
+
+    assert len(pool.requests) == report.sent == sum(report.outcomes.values())
+    assert len(set(report.environments)) == report.proven == report.outcomes[Outcome.PROVEN]
+    good = report.outcomes[Outcome.PROVEN] + report.outcomes[Outcome.DUPLICATE]
+    assert report.ok == (report.proven >= concurrency and good == report.sent)
+    assert report.ok == (not report.problems)
+    assert json.loads(json.dumps(report.as_dict()))["ok"] == report.ok
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sent": 3},
+        {"outcomes": Counter({Outcome.PROVEN: 3, Outcome.DUPLICATE: -1})},
+        {"environments": ("a", "a")},
+        {"environments": ("a",)},
+        {"new": 3},
+        {"throttle_reason": "CallerRateLimitExceeded"},
+        {"target": Target("digits", None, 3)},
+    ],
+)
+def test_a_report_that_contradicts_itself_cannot_be_made(change: dict[str, object]) -> None:
+    """The figures of a report are checked against each other when it is made."""
+    true = WaveReport(
+        target=Target("digits", None, 2), rounds=1, sent=2, outcomes={Outcome.PROVEN: 2},
+        environments=("a", "b"), new=1, started_at=START, held_ms=0, spread_ms=0, wall_ms=1,
+    )  # fmt: skip
+
+    with pytest.raises(ValueError, match="contradicts itself"):
+        replace(true, **change)  # type: ignore[arg-type]  # one field at a time, of any type
+
+
+def test_the_default_clock_is_the_real_one() -> None:
+    """Without a clock of its own a wave takes the time of day."""
+    report = run_wave(Target("digits"), MemoryPool(clock=ManualClock()))
+
+    assert report.started_at > START
+    assert report.ok
