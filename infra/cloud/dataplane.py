@@ -203,15 +203,13 @@ class DataPlane:
         usable = environment.usable
         now = time.monotonic()
         with self._changed:
-            if not usable:
-                pass
-            elif self._closed:
+            if self._closed:
                 reason = "closed"
-            elif environment.retired:
+            elif usable and environment.retired:
                 reason = "retired"
-            elif self._pool.outlived(environment, now):
+            elif usable and self._pool.outlived(environment, now):
                 reason = "lifetime"
-            else:
+            elif usable:
                 environment.state = "idle"
                 self._pool.put(environment, now)
                 if self._pool.expiry(environment) < self._reaper_wakes:

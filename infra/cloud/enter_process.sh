@@ -15,6 +15,7 @@ ulimit -n 1024
     export _LAMBDA_TELEMETRY_LOG_FD=3
     exec 2>&1 3>&1 5<&- 0</dev/null
     cd "$LAMBDA_TASK_ROOT"
+    unset OLDPWD
     # pdeathsig: the function dies with the shell, which dies with the cloud.
     exec /usr/bin/env setpriv --pdeathsig KILL "$1/bin/python3" -m awslambdaric "$_HANDLER"
 )

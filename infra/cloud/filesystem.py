@@ -29,7 +29,9 @@ class Filesystem:
         self._runtime = runtime.resolve()
         self._state = state.resolve()
         self._interpreters = interpreter_folders(runtime)
-        hidden = [Path(name) for name in ("/tmp", "/var", "/opt", "/dev/shm")]
+        hidden = [Path(name) for name in ("/tmp", "/var", "/opt")]
+        if Path("/dev/shm").is_dir():
+            hidden.append(Path("/dev/shm"))
         home = _home() if home is None else home.resolve()
         # A home such as / or /usr/... is no home to hide, and one in /var is hidden already.
         if home.is_dir() and home.parts[:2] in {("/", "root"), ("/", "home"), ("/", "Users")}:

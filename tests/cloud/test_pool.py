@@ -1,0 +1,133 @@
+"""Which environment gets a request, when it is ended, and when a request is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from infra.cloud.pool import Concurrency, Pool
+from infra.cloud.settings import CloudSettings
+from warmer.errors import ConfigurationError, Throttled
+
+Settings = Callable[..., CloudSettings]
+
+
+@dataclass
+class Item:
+    """Stands for an environment."""
+
+    key: str = "a"
+    born: float = 0.0
+    idle_since: float = 0.0
+
+
+def test_the_most_recently_used_environment_comes_first(cloud_settings: Settings) -> None:
+    """Of several idle environments the one that became idle last is taken."""
+    pool: Pool[Item] = Pool(cloud_settings())
+    first, second = Item(), Item()
+    pool.put(first, 1.0)
+    pool.put(second, 2.0)
+    assert [pool.take("a"), pool.take("a"), pool.take("a")] == [second, first, None]
+
+
+def test_random_routing_takes_any(cloud_settings: Settings) -> None:
+    """With routing "random" every idle environment gets requests."""
+    pool: Pool[Item] = Pool(cloud_settings(routing="random"))
+    for number in range(3):
+        pool.put(Item(born=number), 1.0)
+    taken: set[float] = set()
+    while len(taken) < 3:
+        item = pool.take("a")
+        assert item is not None
+        taken.add(item.born)
+        pool.put(item, 1.0)
+    assert taken == {0, 1, 2}
+
+
+def test_environments_serve_only_their_own_key(cloud_settings: Settings) -> None:
+    """An idle environment of another version is not taken."""
+    pool: Pool[Item] = Pool(cloud_settings())
+    pool.put(Item("b"), 1.0)
+    assert pool.take("a") is None
+
+
+def test_idle_lifetime_counts_from_the_last_use(cloud_settings: Settings) -> None:
+    """An environment expires T after it became idle, not after it was made."""
+    pool: Pool[Item] = Pool(cloud_settings(idle_seconds=10))
+    item = Item(born=0.0)
+    pool.put(item, 100.0)
+    assert pool.next_expiry() == 110.0
+    assert pool.remove_expired(109.9) == []
+    assert pool.remove_expired(110.0) == [(item, "idle")]
+    assert pool.next_expiry() == math.inf
+
+
+def test_maximum_lifetime_ends_an_environment_that_is_used(cloud_settings: Settings) -> None:
+    """Past the maximum lifetime an environment is ended however lately it was used."""
+    pool: Pool[Item] = Pool(cloud_settings(idle_seconds=10, max_lifetime_seconds=60))
+    item = Item(born=0.0)
+    pool.put(item, 55.0)
+    assert pool.next_expiry() == 60.0
+    assert not pool.outlived(item, 59.0)
+    assert pool.remove_expired(60.0) == [(item, "lifetime")]
+
+
+def test_remove_takes_only_what_is_asked_for(cloud_settings: Settings) -> None:
+    """Removing by condition leaves the others idle, in their order."""
+    pool: Pool[Item] = Pool(cloud_settings())
+    kept, removed = Item("a"), Item("b")
+    pool.put(kept, 1.0)
+    pool.put(removed, 2.0)
+    assert pool.remove(lambda item: item.key == "b") == [removed]
+    assert pool.idle() == [kept]
+
+
+def test_reserved_concurrency_is_a_limit() -> None:
+    """A function with reserved concurrency 2 gets a third request refused, until one has ended."""
+    concurrency = Concurrency(1000)
+    concurrency.enter("f", 2)
+    concurrency.enter("f", 2)
+    with pytest.raises(Throttled) as refused:
+        concurrency.enter("f", 2)
+    assert refused.value.reason == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    concurrency.leave("f")
+    concurrency.enter("f", 2)
+
+
+def test_reserved_concurrency_zero_refuses_everything() -> None:
+    """Reserved concurrency 0 switches a function off."""
+    with pytest.raises(Throttled):
+        Concurrency(1000).enter("f", 0)
+
+
+def test_account_concurrency_counts_all_functions() -> None:
+    """The account's limit is over requests of all functions together."""
+    concurrency = Concurrency(2)
+    concurrency.enter("f", None)
+    concurrency.enter("g", None)
+    with pytest.raises(Throttled) as refused:
+        concurrency.enter("h", None)
+    assert refused.value.reason == "ConcurrentInvocationLimitExceeded"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"idle_seconds": 0},
+        {"idle_seconds": math.nan},
+        {"init_limit_seconds": -1},
+        {"max_lifetime_seconds": 0},
+        {"account_concurrency": 0},
+        {"routing": "round-robin"},
+        {"isolation": "docker"},
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(
+    cloud_settings: Settings, wrong: dict[str, object]
+) -> None:
+    """A wrong setting is refused when it is made, by its name."""
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        cloud_settings(**wrong)
