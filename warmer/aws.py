@@ -190,7 +190,9 @@ class LambdaInvoker:
                 )
             client = session.client("lambda", endpoint_url=self._endpoint_url, config=config)
         except NoRegionError as error:
-            raise ConfigurationError("AWS_REGION", None, "a region such as eu-west-1") from error
+            raise ConfigurationError(
+                "AWS_DEFAULT_REGION", None, "a region such as eu-west-1"
+            ) from error
         except ValueError as error:  # botocore's answer to an endpoint that is no URL
             expected = "a URL such as http://localhost:4566"
             raise ConfigurationError("endpoint_url", self._endpoint_url, expected) from error

@@ -144,8 +144,11 @@ def serving(
         def log_message(self, *_: object) -> None:
             """Requests are not logged."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Invoke) as server:
-        server.daemon_threads = False  # joined at the end
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # all connections of a wave at once; TCP repeats a lost one late
+        daemon_threads = False  # joined at the end
+
+    with Server(("127.0.0.1", 0), Invoke) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -157,7 +157,7 @@ def test_connections_of_an_earlier_run_are_not_used_again() -> None:
 @pytest.mark.parametrize(
     ("variables", "endpoint_url", "key"),
     [
-        ({"AWS_DEFAULT_REGION": None}, None, "AWS_REGION"),
+        ({"AWS_DEFAULT_REGION": None}, None, "AWS_DEFAULT_REGION"),
         ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, None, "AWS credentials"),
         ({"AWS_PROFILE": "nobody"}, None, "AWS settings"),
         ({}, "no url", "endpoint_url"),
