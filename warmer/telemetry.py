@@ -32,7 +32,8 @@ DEFAULT_NAMESPACE = "Warmer"
 class Metric(Enum):
     """A metric of ours; its value is its CloudWatch name and unit."""
 
-    # Of an inference function, once for each cold start that a user met.
+    # Of an inference function, once for each cold start that a user met; the last one is the time
+    # to answer that request once INIT was over.
     COLD_START = ("ColdStart", "Count")
     INIT_DURATION = ("InitDuration", "Milliseconds")
     PRIMING_DURATION = ("PrimingDuration", "Milliseconds")

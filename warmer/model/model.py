@@ -77,9 +77,14 @@ class Model:
             )
         return report
 
+    @property
+    def priming(self) -> PrimingReport:
+        """What priming has done up to now."""
+        return self._priming.report()
+
     def report(self) -> dict[str, object]:
-        """What priming has done up to now, JSON-able: the fields of PrimingReport."""
-        return self._priming.report().as_dict()
+        """The fields of `priming`, JSON-able, for ping replies."""
+        return self.priming.as_dict()
 
     def _infer_sample(self, run: int) -> None:
         feeds = self.samples().feeds

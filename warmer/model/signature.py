@@ -107,9 +107,7 @@ class TensorSpec:
 
     def _cast(self, array: NDArray[Any]) -> NDArray[Any]:
         if self.dtype == object:
-            if array.dtype.kind != "U" and not all(isinstance(item, str) for item in array.flat):
-                raise self._refuse(_described(array))
-            return array.astype(object)
+            return self._cast_strings(array)
         # An empty list has no numbers in it, whatever dtype numpy gives it.
         dtype = np.dtype(self.dtype)
         if array.size and not np.can_cast(array.dtype, dtype, casting="same_kind"):
@@ -122,6 +120,15 @@ class TensorSpec:
         if dtype.kind in "iu" and not np.array_equal(cast, array):
             raise self._refuse("a number outside the range of the dtype")
         return cast
+
+    def _cast_strings(self, array: NDArray[Any]) -> NDArray[Any]:
+        strings = array.astype(object)
+        for item in strings.flat:
+            if not isinstance(item, str):
+                raise self._refuse(_described(array))
+            if not item.isascii() and any("\ud800" <= letter <= "\udfff" for letter in item):
+                raise self._refuse("text with a lone surrogate, which UTF-8 cannot carry")
+        return strings
 
     def _refuse(self, found: str) -> ModelInputError:
         return ModelInputError(f"input {self.name!r} is {found}; expected {self}")
@@ -159,7 +166,9 @@ class Signature:
         names = [spec.name for spec in self.inputs]
         for name in feeds:
             if name not in names:
-                raise ModelInputError(f"input {name!r} is unknown; the model takes {self._takes()}")
+                raise ModelInputError(
+                    f"input {name[:64]!r} is unknown; the model takes {self._takes()}"
+                )
         arrays: dict[str, NDArray[Any]] = {}
         for spec in self.inputs:
             if spec.name not in feeds:
@@ -193,5 +202,7 @@ def _spec(node: Node) -> TensorSpec:
 
 
 def _described(array: NDArray[Any]) -> str:
+    if array.dtype == object and not array.shape:
+        return f"of type {type(array.item()).__name__}"
     kind = "string" if array.dtype.kind in "US" else array.dtype.name
     return f"{kind} of shape {array.shape}"
