@@ -235,9 +235,10 @@ class _Wave:
         problems = [text if n == 1 else f"{text} ({n} pings)" for text, n in counts.items()]
         if len(self.environments) < self.target.concurrency:
             problems += dict.fromkeys(self.notes)
+            rounds = "1 round" if self.rounds == 1 else f"{self.rounds} rounds"
             problems.append(
                 f"{len(self.environments)} of {self.target.concurrency} environments of"
-                f" {self.target} are proven warm after {self.rounds} rounds"
+                f" {self.target} are proven warm after {rounds}"
             )
         return tuple(problems)
 
