@@ -1,0 +1,1 @@
+"""The demo and the README: what a newcomer does first."""
