@@ -86,6 +86,7 @@ class Filesystem:
         merged = self._state / "layers" / version.key.replace("$", "_").replace(":", "-")
         if not merged.exists():
             unfinished = merged.with_name(merged.name + ".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)  # of an attempt that failed
             unfinished.mkdir(parents=True)
             for layer in version.layers:
                 shutil.copytree(layer, unfinished, symlinks=True, dirs_exist_ok=True)

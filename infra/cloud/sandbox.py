@@ -25,7 +25,10 @@ from infra.cloud.function import FunctionVersion
 from infra.cloud.settings import CloudSettings
 from warmer.errors import CloudError
 
-__all__ = ["Sandbox", "SandboxFactory", "namespaces_refused"]
+__all__ = ["WITHOUT_NAMESPACES", "Sandbox", "SandboxFactory", "namespaces_refused"]
+
+# What to tell a user who chose isolation "process".
+WITHOUT_NAMESPACES = "environments share /tmp, files and processes with this machine"
 
 _HERE = Path(__file__).resolve().parent
 # Dies with the thread that started it, in whatever way that thread ends.
@@ -194,8 +197,8 @@ class SandboxFactory:
         if self._isolated and (reason := namespaces_refused(self._user)) is not None:
             raise CloudError(
                 f"This machine does not allow namespaces ({reason}). Allow them (in a container: "
-                "add CAP_SYS_ADMIN, or permit user namespaces), or choose isolation='process', "
-                "where environments share /tmp."
+                "add CAP_SYS_ADMIN, or permit user namespaces), or choose isolation='process': "
+                f"then {WITHOUT_NAMESPACES}."
             )
 
     def task_root(self, version: FunctionVersion) -> str:
@@ -205,9 +208,25 @@ class SandboxFactory:
     def spawn(
         self, environment: str, version: FunctionVersion, variables: Mapping[str, str]
     ) -> Sandbox:
-        """Start the processes of an environment; `variables` are all that the function will see."""
+        """Start the processes of an environment; `variables` are all that the function will see.
+
+        Raises CloudError.
+        """
         folder = self._folder / environment
-        folder.mkdir(mode=0o700)
+        try:
+            folder.mkdir(mode=0o700)
+            return self._spawn_in(folder, environment, version, variables)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise CloudError(f"An execution environment could not be made: {error}") from error
+
+    def _spawn_in(
+        self,
+        folder: Path,
+        environment: str,
+        version: FunctionVersion,
+        variables: Mapping[str, str],
+    ) -> Sandbox:
         listing = folder / "variables"
         more = {} if self._isolated else self._private_folder(folder)
         listing.write_text(
@@ -215,27 +234,26 @@ class SandboxFactory:
                 f"export {key}={quote(value)}\n" for key, value in {**variables, **more}.items()
             )
         )
+        command = [*_DIE_WITH_CLOUD, *self._command(environment, version, folder), str(listing)]
         ended, report = os.pipe()
-        # The launcher's own complaints are not the function's output.
-        complaints = (folder / "complaints").open("wb")
         try:
-            process = subprocess.Popen(
-                [*_DIE_WITH_CLOUD, *self._command(environment, version, folder), str(listing)],
-                stdin=report,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                # Only what the launcher needs; the function gets `variables`.
-                env={"PATH": os.environ.get("PATH", os.defpath)},
-                # Ctrl-C in the cloud's terminal is for the cloud alone.
-                start_new_session=True,
-            )
+            # The launcher's own complaints are not the function's output.
+            with (folder / "complaints").open("wb") as complaints:
+                process = subprocess.Popen(
+                    command,
+                    stdin=report,
+                    stdout=subprocess.PIPE,
+                    stderr=complaints,
+                    # Only what the launcher needs; the function gets `variables`.
+                    env={"PATH": os.environ.get("PATH", os.defpath)},
+                    # Ctrl-C in the cloud's terminal is for the cloud alone.
+                    start_new_session=True,
+                )
         except OSError:
             os.close(ended)
-            shutil.rmtree(folder)
             raise
         finally:
             os.close(report)
-            complaints.close()
         return Sandbox(process, ended, folder)
 
     def _command(self, environment: str, version: FunctionVersion, folder: Path) -> list[str]:

@@ -218,6 +218,14 @@ def test_a_sandbox_that_cannot_be_made_is_a_clear_error(start: Start, tmp_path: 
     assert call(running.plane, deploy(tmp_path))["calls"] == 1
 
 
+def test_a_missing_layer_is_a_clear_error(start: Start, tmp_path: Path) -> None:
+    """A layer that is not there fails the invoke by its name, and leaves no folder."""
+    running, version = start(), deploy(tmp_path, layers=(tmp_path / "gone",))
+    with pytest.raises(CloudError, match="gone"):
+        call(running.plane, version)
+    assert list((tmp_path / "state" / "environments").iterdir()) == []
+
+
 def test_settings_without_a_runtime_say_how_to_make_one(tmp_path: Path) -> None:
     """A runtime folder without an interpreter is refused with the remedy."""
     with pytest.raises(ConfigurationError, match="make setup"):

@@ -1,0 +1,196 @@
+"""A function that fails costs its own environment only, and its caller is told as on Lambda."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.cloud.runtime_api import MAX_RESPONSE_BYTES
+from tests.cloud.conftest import Running, Start
+from tests.cloud.sample_function import Together, call, deploy, request, wait_gone, wait_until
+
+
+def _error(outcome: Any) -> dict[str, Any]:
+    assert outcome.function_error == "Unhandled"
+    value: dict[str, Any] = json.loads(outcome.payload)
+    return value
+
+
+def _states(running: Running) -> list[str]:
+    return sorted(view.state for view in running.plane.environments())
+
+
+def test_a_raised_exception_keeps_the_environment(start: Start, tmp_path: Path) -> None:
+    """An exception is the runtime's own error payload; the environment goes on."""
+    running, version = start(), deploy(tmp_path)
+    error = _error(running.plane.invoke(version, request(version, {"run": "1 / 0"})))
+    assert (error["errorType"], error["errorMessage"]) == ("ZeroDivisionError", "division by zero")
+    assert error["stackTrace"]
+    assert not running.plane.invoke(version, request(version)).cold
+
+
+@pytest.mark.parametrize(
+    ("source", "handler", "error_type"),
+    [
+        ("", "missing.handler", "Runtime.ImportModuleError"),
+        ("", "app.missing", "Runtime.HandlerNotFound"),
+        ("def handler(:\n", "app.handler", "Runtime.UserCodeSyntaxError"),
+        ("1 / 0", "app.handler", "ZeroDivisionError"),
+        ("", "nodot", "Runtime.MalformedHandlerName"),
+    ],
+)
+def test_an_init_error_is_told_to_the_request_that_waited(
+    start: Start, tmp_path: Path, source: str, handler: str, error_type: str
+) -> None:
+    """What fails in INIT fails that invoke, with the runtime's own error, and ends it."""
+    running, version = start(), deploy(tmp_path, source, handler=handler)
+    outcome = running.plane.invoke(version, request(version))
+    assert _error(outcome)["errorType"] == error_type
+    assert outcome.init_ms is not None
+    assert b"Init Duration: " in outcome.log_tail
+    assert running.plane.environments() == ()
+    (record,) = running.ledger.environments()
+    assert (record.end_reason, record.ready_at) == ("init-error", None)
+
+
+def test_a_runtime_that_exits_in_init_says_how(start: Start, tmp_path: Path) -> None:
+    """An exit before the first /next is Runtime.ExitError with the exit status."""
+    running, version = start(), deploy(tmp_path, "import os\nos._exit(7)\n")
+    invocation = request(version)
+    assert _error(running.plane.invoke(version, invocation)) == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": f"RequestId: {invocation.request_id} Error: "
+        "Runtime exited with error: exit status 7",
+    }
+
+
+def test_an_exit_costs_only_its_environment(start: Start, tmp_path: Path) -> None:
+    """An exit during a request is Runtime.ExitError; another environment goes on undisturbed."""
+    running, version = start(), deploy(tmp_path)
+    together = Together()
+    together.start(running.plane, version, {"sleep": 1})
+    wait_until(lambda: _states(running) == ["busy"])
+    invocation = request(version, {"exit": 1})
+    assert _error(running.plane.invoke(version, invocation)) == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": f"RequestId: {invocation.request_id} Error: "
+        "Runtime exited with error: exit status 1",
+    }
+    together.join()
+    assert together.outcomes[0].function_error is None
+    assert not running.plane.invoke(version, request(version)).cold
+    assert sorted(item.end_reason or "" for item in running.ledger.environments()) == ["", "exited"]
+
+
+def test_a_crash_names_its_signal(start: Start, tmp_path: Path) -> None:
+    """A segmentation fault is told as such."""
+    running, version = start(), deploy(tmp_path)
+    crash = {"run": "os.kill(os.getpid(), 11)"}
+    message = _error(running.plane.invoke(version, request(version, crash)))["errorMessage"]
+    assert message.endswith("Runtime exited with error: signal: segmentation fault")
+
+
+def test_a_function_past_its_time_out_is_killed(start: Start, tmp_path: Path) -> None:
+    """At the time-out the environment is killed and the caller told, as Lambda words it."""
+    running, version = start(), deploy(tmp_path, timeout_seconds=0.5)
+    invocation = request(version, {"sleep": 30})
+    began = time.monotonic()
+    outcome = running.plane.invoke(version, invocation)
+    assert time.monotonic() - began < 15
+    assert _error(outcome) == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": f"RequestId: {invocation.request_id} Error: "
+        "Task timed out after 0.50 seconds",
+    }
+    assert outcome.duration_ms == 500
+    assert b"Status: timeout" in outcome.log_tail
+    (record,) = running.ledger.environments()
+    assert record.end_reason == "timeout"
+    assert record.pid is not None
+    wait_gone([record.pid])
+    assert running.plane.invoke(version, request(version)).cold
+
+
+def test_a_response_over_6_mb_is_refused(start: Start, tmp_path: Path) -> None:
+    """A response that is too large fails the invoke, and the next one works."""
+    running, version = start(), deploy(tmp_path)
+    large = {"run": f"'x' * {MAX_RESPONSE_BYTES}"}
+    error = _error(running.plane.invoke(version, request(version, large)))
+    assert error["errorType"] == "Function.ResponseSizeTooLarge"
+    assert str(MAX_RESPONSE_BYTES) in error["errorMessage"]
+    assert call(running.plane, version)["calls"] == 1
+
+
+def test_an_init_over_its_limit_is_repeated_within_the_invoke(start: Start, tmp_path: Path) -> None:
+    """A slow INIT is given up at its limit, and done again under the function's time-out."""
+    source = "import time\ntime.sleep(0.6)\ndef handler(event, context): return 'done'\n"
+    running, version = start(init_limit_seconds=0.3), deploy(tmp_path, source)
+    outcome = running.plane.invoke(version, request(version))
+    assert json.loads(outcome.payload) == "done"
+    assert outcome.duration_ms >= 600
+    assert outcome.init_ms is not None
+    assert 300 <= outcome.init_ms < 600
+    running.plane.flush_logs()
+    assert any("Phase: init\tStatus: timeout" in line for line in running.logs.messages())
+
+
+def test_a_repeated_init_ends_at_the_functions_time_out(start: Start, tmp_path: Path) -> None:
+    """If the repeated INIT takes too long as well, the request times out."""
+    running = start(init_limit_seconds=0.2)
+    version = deploy(tmp_path, "import time\ntime.sleep(30)\n", timeout_seconds=0.3)
+    outcome = running.plane.invoke(version, request(version))
+    assert _error(outcome)["errorType"] == "Sandbox.Timedout"
+    assert running.plane.environments() == ()
+
+
+def test_an_environment_that_dies_while_idle_is_noticed(start: Start, tmp_path: Path) -> None:
+    """An idle environment that is killed from outside is recorded as ended and not used again."""
+    running, version = start(), deploy(tmp_path)
+    first = running.plane.invoke(version, request(version))
+    (record,) = running.ledger.environments()
+    assert record.pid is not None
+    os.killpg(record.pid, signal.SIGKILL)
+    wait_until(lambda: running.plane.environments() == ())
+    assert running.ledger.environments()[0].end_reason == "exited"
+    again = running.plane.invoke(version, request(version))
+    assert again.cold
+    assert again.environment_id != first.environment_id
+
+
+def test_concurrent_use_of_the_api_by_a_function_does_no_harm(start: Start, tmp_path: Path) -> None:
+    """A function that calls the Runtime API itself is refused, and answers as ever."""
+    source = """
+import os, urllib.error, urllib.request
+def handler(event, context):
+    root = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime"
+    codes = []
+    for path, data in [("/invocation/next", None), ("/invocation/other/response", b"{}"),
+                       ("/init/error", b"{}"), ("/nothing", None)]:
+        try:
+            urllib.request.urlopen(root + path, data, timeout=5)
+        except urllib.error.HTTPError as error:
+            codes.append(error.code)
+    return codes
+"""
+    running, version = start(), deploy(tmp_path, source)
+    assert call(running.plane, version) == [403, 400, 403, 404]
+    assert call(running.plane, version) == [403, 400, 403, 404]
+
+
+def test_a_failing_restore_hook_is_an_init_error(start: Start, tmp_path: Path) -> None:
+    """What an after-restore hook raises is told to the request that waited."""
+    source = """
+from snapshot_restore_py import register_after_restore
+@register_after_restore
+def broken(): raise ValueError("not restored")
+def handler(event, context): pass
+"""
+    running, version = start(), deploy(tmp_path, source, init_type="snap-start")
+    error = _error(running.plane.invoke(version, request(version)))
+    assert (error["errorType"], error["errorMessage"]) == ("ValueError", "not restored")
