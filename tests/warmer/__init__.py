@@ -1,0 +1,1 @@
+"""The core: protocol, environment, middleware, models."""

@@ -1,0 +1,167 @@
+"""What an execution environment knows of itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from warmer import environment
+from warmer.environment import Environment, process_age_seconds
+from warmer.errors import ConfigurationError
+
+
+class Clock:
+    """A clock that moves only when told."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        """The time that it stands at."""
+        return self.now
+
+
+class LoadedModel:
+    """A model from somewhere."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def report(self) -> dict[str, object]:
+        """Nothing to report."""
+        return {}
+
+    def prime(self, budget_seconds: float) -> None:
+        """Nothing to prime."""
+
+
+def test_the_id_is_a_random_uuid() -> None:
+    """Two environments never share an id, and it is a version 4 UUID."""
+    first, second = uuid.UUID(Environment().id), uuid.UUID(Environment().id)
+    assert first != second
+    assert (first.version, first.variant) == (4, uuid.RFC_4122)
+
+
+def test_the_process_is_one_environment() -> None:
+    """Everything in a process sees the same environment."""
+    assert environment.current() is environment.current()
+
+
+def test_lambda_tells_the_init_type_and_version() -> None:
+    """Both come from Lambda's variables."""
+    here = Environment(
+        variables={
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
+            "AWS_LAMBDA_FUNCTION_NAME": "digits",
+            "AWS_LAMBDA_FUNCTION_VERSION": "7",
+        }
+    )
+    assert (here.init_type, here.function_name, here.function_version, here.on_lambda) == (
+        "snap-start",
+        "digits",
+        "7",
+        True,
+    )
+
+
+def test_outside_lambda_the_init_type_is_unknown() -> None:
+    """No value is made up."""
+    here = Environment(variables={})
+    assert (here.init_type, here.on_lambda) == ("unknown", False)
+
+
+def test_init_lasts_from_process_start_until_ready() -> None:
+    """What ran before this package was imported counts as well."""
+    clock = Clock()
+    here = Environment(clock, age_seconds=0.5)
+    clock.now += 0.25
+    here.ready()
+    assert here.init_ms == 750.0
+
+
+def test_idle_time_runs_from_the_end_of_the_last_invocation() -> None:
+    """The time of an invocation itself is not idle."""
+    clock = Clock()
+    here = Environment(clock, age_seconds=0.0)
+    here.user_request_began()
+    clock.now += 5
+    here.invocation_ended()
+    clock.now += 60
+    assert (here.idle_seconds, here.last_user_seconds_ago) == (60, 65)
+
+
+def test_a_new_environment_was_never_idle() -> None:
+    """Where nothing was invoked there is no idle time, rather than 0."""
+    here = Environment()
+    assert (here.new, here.idle_seconds, here.last_user_seconds_ago) == (True, None, None)
+
+
+def test_a_clock_that_is_set_back_gives_no_negative_time() -> None:
+    """Durations end at 0."""
+    clock = Clock()
+    here = Environment(clock, age_seconds=0.0)
+    here.invocation_ended()
+    clock.now -= 100
+    assert (here.idle_seconds, here.age_seconds) == (0, 0)
+
+
+def test_only_the_first_invocation_met_the_cold_start() -> None:
+    """A user request after a ping is not the first invocation."""
+    here = Environment()
+    here.ping_began()
+    assert here.in_first_invocation
+    here.user_request_began()
+    assert not here.in_first_invocation
+
+
+def test_user_requests_are_reported_once() -> None:
+    """Each reply tells of the requests since the reply before it."""
+    here = Environment()
+    here.user_request_began()
+    here.user_request_began()
+    assert (here.take_user_requests(), here.take_user_requests()) == (2, 0)
+
+
+def test_two_models_cannot_share_a_name() -> None:
+    """Their reports could not be told apart."""
+    here = Environment()
+    here.register("digits", LoadedModel("/a"))
+    with pytest.raises(ConfigurationError, match=r"/a is loaded under this one.*pass name="):
+        here.register("digits", LoadedModel("/b"))
+
+
+def test_a_model_can_be_loaded_again() -> None:
+    """The same path replaces the model of that name."""
+    here = Environment()
+    here.register("digits", LoadedModel("/a"))
+    again = LoadedModel("/a")
+    here.register("digits", again)
+    assert here.models["digits"] is again
+
+
+def test_the_process_age_is_that_of_the_process() -> None:
+    """A process sees its own start, before Python ran, to within the kernel's tick."""
+    code = (
+        "import time; began = time.monotonic()\n"
+        "from warmer.environment import process_age_seconds\n"
+        "print(process_age_seconds() - (time.monotonic() - began))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    before_our_code = float(result.stdout)
+    assert -0.02 <= before_our_code < 10
+
+
+def test_without_proc_the_age_counts_from_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other systems have no /proc/self/stat."""
+
+    def no_file(*_: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("builtins.open", no_file)
+    monkeypatch.setattr(environment, "_IMPORTED_AT", 0.0)
+    assert process_age_seconds() > 1_000_000_000

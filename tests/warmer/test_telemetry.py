@@ -1,0 +1,80 @@
+"""Metrics and log lines."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from warmer.errors import ConfigurationError
+from warmer.telemetry import Metric, emit, log
+
+
+def _line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    line: dict[str, object] = json.loads(capsys.readouterr().out)
+    return line
+
+
+def test_metrics_go_out_in_one_embedded_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Values, units, dimensions and properties are where CloudWatch looks for them."""
+    emit({Metric.COLD_START: 1, Metric.INIT_DURATION: 812.5}, {"service": "x"}, {"function": "f"})
+    line = _line(capsys)
+    metadata = line["_aws"]
+    assert isinstance(metadata, dict)
+    assert metadata["CloudWatchMetrics"] == [
+        {
+            "Namespace": "Warmer",
+            "Dimensions": [["service"]],
+            "Metrics": [
+                {"Name": "ColdStart", "Unit": "Count"},
+                {"Name": "InitDuration", "Unit": "Milliseconds"},
+            ],
+        }
+    ]
+    assert {name: line[name] for name in line if name != "_aws"} == {
+        "service": "x",
+        "function": "f",
+        "ColdStart": [1.0],
+        "InitDuration": [812.5],
+    }
+
+
+def test_the_namespace_can_be_set(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WARMER_METRICS_NAMESPACE names it."""
+    monkeypatch.setenv("WARMER_METRICS_NAMESPACE", "Mine")
+    emit({Metric.PINGS_SENT: 10}, {"warmer": "w"})
+    assert '"Namespace":"Mine"' in capsys.readouterr().out
+
+
+def test_nothing_is_written_for_no_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty emission is no line."""
+    emit({}, {"service": "x"})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_value_that_is_not_finite_is_refused(value: float) -> None:
+    """CloudWatch would drop the whole line without a word."""
+    with pytest.raises(ConfigurationError, match="HeldDuration"):
+        emit({Metric.HELD_DURATION: value}, {})
+
+
+@pytest.mark.parametrize("metric", Metric)
+def test_every_metric_has_a_unit_that_cloudwatch_knows(metric: Metric) -> None:
+    """Names are unique in CloudWatch's style."""
+    assert metric.unit in {"Count", "Milliseconds"}
+    assert metric.cloudwatch_name.isalpha()
+
+
+def test_a_log_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    """Values that JSON lacks become text."""
+    log("wave done", {"proven": 10, "error": ValueError("x")}, level="ERROR")
+    assert _line(capsys) == {
+        "level": "ERROR",
+        "message": "wave done",
+        "proven": 10,
+        "error": "x",
+    }
