@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from warmer.model.model import Model, load
+from warmer.package import check_package, package_root
+
+# Before numpy is imported, which fails without saying why where its wheel is for another Python.
+check_package(package_root())
+
+from warmer.model.model import Model, load  # noqa: E402 - see above
 
 __all__ = ["Model", "load"]

@@ -10,7 +10,6 @@ from warmer.model.priming import DEFAULT_RUNS, Priming, PrimingReport
 from warmer.model.samples import Samples
 from warmer.model.session import Session
 from warmer.model.store import ModelFiles, locate
-from warmer.package import check_package, package_root
 
 if TYPE_CHECKING:
     import os
@@ -115,7 +114,6 @@ def load(
     Raises ConfigurationError, PackageMismatch, ModelNotFound, ModelCorrupt, PrimingError.
     """
     _check(policy, budget_ms, runs)
-    check_package(package_root())
     files = locate(path)
     here = environment.current()
     model = Model(files, policy=policy, most_runs=runs)

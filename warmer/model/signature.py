@@ -108,9 +108,12 @@ class TensorSpec:
     def _cast(self, array: NDArray[Any]) -> NDArray[Any]:
         if self.dtype == object:
             return self._cast_strings(array)
-        # An empty list has no numbers in it, whatever dtype numpy gives it.
         dtype = np.dtype(self.dtype)
-        if array.size and not np.can_cast(array.dtype, dtype, casting="same_kind"):
+        # Integers without a sign are no kind of their own: JSON's 3 may be a uint8.
+        both_integers = array.dtype.kind in "iu" and dtype.kind in "iu"
+        same_kind = both_integers or np.can_cast(array.dtype, dtype, casting="same_kind")
+        # An empty list has no numbers in it, whatever dtype numpy gives it.
+        if array.size and not same_kind:
             raise self._refuse(_described(array))
         try:
             with np.errstate(over="raise"):

@@ -1,0 +1,98 @@
+"""Warm-up inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.warmer import graphs
+from warmer.errors import ModelCorrupt, ModelInputError
+from warmer.model.samples import Samples, read_recorded, synthesise
+from warmer.model.session import Session
+from warmer.model.signature import Signature, TensorSpec
+
+LEFT = TensorSpec("left", "tensor(float)", np.dtype(np.float32), ("batch", 3))
+RIGHT = TensorSpec("right", "tensor(float)", np.dtype(np.float32), ("batch", 3))
+BOTH = Signature((LEFT, RIGHT), ())
+
+
+@pytest.mark.parametrize("dtype", graphs.ELEMENT_TYPES)
+@pytest.mark.parametrize("shape", [(), (None,), ("batch", 3, 2), (4, 1)])
+def test_every_input_type_can_be_synthesised_and_run(
+    tmp_path: Path, dtype: str, shape: graphs.Shape
+) -> None:
+    """Nobody has to provide samples for a model to be primed."""
+    session = Session(str(graphs.identity(tmp_path / "model.onnx", dtype, shape)))
+    feeds = Samples.of(session.signature, None).feeds[0]
+    assert np.array_equal(session.run(feeds)["y"], feeds["x"])
+
+
+def test_synthesised_values_are_arithmetic_and_not_zero() -> None:
+    """Kernels may take a shortcut for zeros and crawl for denormals."""
+    values = synthesise(TensorSpec("x", "tensor(float)", np.dtype(np.float32), (1, 4)))
+    assert values.tolist() == [[0.25, 0.5, 0.75, 1.0]]
+
+
+def test_synthesised_integers_are_valid_indices() -> None:
+    """Ones and zeros are token numbers, masks and indices of nearly every model."""
+    values = synthesise(TensorSpec("x", "tensor(int64)", np.dtype(np.int64), (5,)))
+    assert values.tolist() == [1, 0, 1, 0, 1]
+
+
+def test_recorded_inputs_are_used_row_by_row(tmp_path: Path) -> None:
+    """Each run sees one recorded row as a batch of one; what is not recorded is synthesised."""
+    path = tmp_path / "samples.npz"
+    np.savez(path, left=np.array([[1, 2, 3], [4, 5, 6]]), unrelated=np.zeros(2))
+    samples = Samples.of(BOTH, str(path))
+    assert [feeds["left"].tolist() for feeds in samples.feeds] == [[[1, 2, 3]], [[4, 5, 6]]]
+    assert {feeds["right"].shape for feeds in samples.feeds} == {(1, 3)}
+    assert samples.sources == {"left": "recorded", "right": "synthesised"}
+
+
+def test_recorded_inputs_with_fixed_sizes_are_used_whole(tmp_path: Path) -> None:
+    """There is no batch axis to take rows from."""
+    path = tmp_path / "samples.npz"
+    np.savez(path, x=np.ones((2, 3), np.float32))
+    fixed = TensorSpec("x", "tensor(float)", np.dtype(np.float32), (2, 3))
+    assert Samples.of(Signature((fixed,), ()), str(path)).feeds[0]["x"].shape == (2, 3)
+
+
+def test_compressed_archives_can_be_read(tmp_path: Path) -> None:
+    """numpy.savez_compressed writes them."""
+    path = tmp_path / "samples.npz"
+    np.savez_compressed(path, left=np.eye(3))
+    assert np.array_equal(read_recorded(str(path), ["left"])["left"], np.eye(3))
+
+
+def test_recorded_inputs_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    """A sample of another shape is an input error like a request's."""
+    path = tmp_path / "samples.npz"
+    np.savez(path, left=np.zeros((1, 4)))
+    with pytest.raises(ModelInputError, match="'left'"):
+        Samples.of(BOTH, str(path))
+
+
+def test_recorded_inputs_without_rows_are_refused(tmp_path: Path) -> None:
+    """An empty recording primes nothing."""
+    path = tmp_path / "samples.npz"
+    np.savez(path, left=np.zeros((0, 3)))
+    with pytest.raises(ModelCorrupt, match="without rows"):
+        Samples.of(BOTH, str(path))
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+    """The error says how to write one."""
+    path = tmp_path / "samples.npz"
+    path.write_bytes(b"not an archive")
+    with pytest.raises(ModelCorrupt, match=r"numpy\.savez"):
+        read_recorded(str(path), ["left"])
+
+
+def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
+    """A pickle could run any code."""
+    path = tmp_path / "samples.npz"
+    np.savez(path, left=np.array([object()]))
+    with pytest.raises(ModelCorrupt, match="cannot be read"):
+        read_recorded(str(path), ["left"])
