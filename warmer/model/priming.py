@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from warmer.errors import ModelError
+from warmer.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,8 +21,7 @@ _RELATIVE_SPREAD = 0.1
 _ABSOLUTE_SPREAD_SECONDS = 0.0001  # below this, timers and the scheduler are what is measured
 
 
-@dataclass(frozen=True, slots=True)
-class PrimingReport:
+class PrimingReport(Record):
     """What priming did.
 
     `primed`: the model has run twice or more, so that a user's request is neither the first nor the
@@ -42,7 +41,7 @@ class PrimingReport:
 
     def as_dict(self) -> dict[str, object]:
         """The report as a JSON-able object."""
-        return asdict(self)
+        return self.fields()
 
 
 class Priming:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zipimport import ZipImportError, zipimporter
 
 import numpy as np
 
 from warmer.errors import ModelCorrupt
+from warmer.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,8 +26,7 @@ SAMPLES_NAME = "samples.npz"
 _MOST_ROWS = 32  # more different inputs than that teach the model's memory nothing new
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(Record):
     """What the warm-up inferences are fed.
 
     `feeds` holds one or more complete sets of inputs, taken in turn. `sources` says for each input

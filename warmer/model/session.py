@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from warmer.errors import ModelCorrupt, ModelError, ModelInputError
 from warmer.model.signature import Signature
+from warmer.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +25,7 @@ _MOST_CPUS = 6  # at 10,240 MB, same source
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
-@dataclass(frozen=True, slots=True)
-class Threads:
+class Threads(Record):
     """How one inference uses the CPUs: `intra_op` threads, which may `spin` while they wait.
 
     Spinning threads burn the CPU share that the kernels need where there are less than two CPUs.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from warmer.errors import ModelError, ModelInputError
+from warmer.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,8 +58,7 @@ class Node(Protocol):
         """The dimensions; empty for a scalar and also where the rank is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(Record):
     """One input or output.
 
     `dtype` is the numpy dtype (object for strings), or None for a type that numpy lacks; `type` is
@@ -137,8 +136,7 @@ class TensorSpec:
         return ModelInputError(f"input {self.name!r} is {found}; expected {self}")
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Record):
     """All inputs and outputs of a model."""
 
     inputs: tuple[TensorSpec, ...]

@@ -6,18 +6,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from warmer.errors import ModelNotFound
 from warmer.model.samples import SAMPLES_NAME
+from warmer.record import Record
 
 __all__ = ["MODEL_NAME", "ModelFiles", "locate"]
 
 MODEL_NAME = "model.onnx"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFiles:
+class ModelFiles(Record):
     """The files of one model: absolute paths; `samples` is None where there are none.
 
     `name` is the folder's for `digits/model.onnx`, else the file's without its ending.
