@@ -72,7 +72,9 @@ def _run(plan: Plan, console: Console) -> Figures:
     find_sam()
     runtime = PROJECT / ".tools" / "runtime"
     python = runtime_python(runtime)
-    with tempfile.TemporaryDirectory(prefix="warmer-demo-") as folder:
+    scratch = PROJECT / "build"
+    scratch.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="demo-", dir=scratch) as folder:
         log = Path(folder) / "sam.log"
         arguments = [
             "--idle-lifetime",
@@ -87,7 +89,9 @@ def _run(plan: Plan, console: Console) -> Figures:
                 environment["WARMER_BUILD_PYTHON"] = python
             else:
                 parameters["PythonRuntime"] = f"python{python}"
-            deployment = Deployment(cloud, Sam(environment, log), parameters)
+            deployment = Deployment(
+                cloud, Sam(environment, log), parameters, Path(folder) / "package"
+            )
             with console.status("") if console.is_terminal else nullcontext() as status:
                 tell = _teller(console, None if status is None else status.update)
                 return Story(plan, deployment, tell).run()

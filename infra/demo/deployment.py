@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import boto3
@@ -19,11 +20,14 @@ POLL_SECONDS = 0.1
 
 
 class Deployment:
-    """One stack in one local cloud."""
+    """One stack in one local cloud, built in a folder of its own."""
 
-    def __init__(self, cloud: CloudProcess, sam: Sam, parameters: dict[str, str]) -> None:
+    def __init__(
+        self, cloud: CloudProcess, sam: Sam, parameters: dict[str, str], folder: Path
+    ) -> None:
         self._cloud = cloud
         self._sam = sam
+        self._folder = folder
         self._parameters = parameters
         self._session = boto3.session.Session(
             aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1"
@@ -31,13 +35,14 @@ class Deployment:
 
     def build(self) -> None:
         """`sam build`."""
-        self._sam.run("build", *overrides(self._parameters))
+        self._sam.run("build", "--build-dir", str(self._folder), *overrides(self._parameters))
 
     def deploy(self, **changes: str) -> None:
         """`sam deploy`, with these template parameters changed from now on."""
         self._parameters = {**self._parameters, **changes}
         self._sam.run(
             "deploy",
+            *("--template-file", str(self._folder / "template.yaml")),
             *("--stack-name", STACK, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"),
             *("--no-confirm-changeset", "--no-progressbar", "--no-fail-on-empty-changeset"),
             *overrides(self._parameters),
