@@ -48,8 +48,9 @@ def handler(event: object, context: Context) -> dict[str, object]:
 
     Returns `{"ok": bool, "waves": [...]}`, a wave's report for each target, also when some or all
     are not ok: alarms on that belong on the metrics PingsFailed, and EnvironmentsProven below
-    EnvironmentsAsked. Raises InvokeError when no target could be reached at all (no network, no
-    permission, no such function, no time), so that Lambda counts an error of the warmer itself.
+    EnvironmentsAsked, which WARMER_METRICS_NAMESPACE turns on. Raises InvokeError when no target
+    could be reached at all (no network, no permission, no such function, no time), so that Lambda
+    counts an error of the warmer itself.
     """
     del event
     seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS

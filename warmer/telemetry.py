@@ -7,7 +7,9 @@ numpy and onnxruntime were loaded), so it is imported at the first emission and 
 the same reason log lines are plain JSON and not Powertools' Logger, which costs that import too.
 
 A custom metric costs $0.30 a month for each distinct set of dimensions (CloudWatch pricing page,
-us-east-1): pass few dimensions, and whatever else should be searchable as properties.
+us-east-1), several times what keeping ten environments warm costs. So there are none unless
+WARMER_METRICS_NAMESPACE names where they go; pass few dimensions, and whatever else should be
+searchable as properties.
 """
 
 from __future__ import annotations
@@ -23,10 +25,9 @@ TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DEFAULT_NAMESPACE", "NAMESPACE_VARIABLE", "Metric", "emit", "log"]
+__all__ = ["NAMESPACE_VARIABLE", "Metric", "emit", "log"]
 
 NAMESPACE_VARIABLE = "WARMER_METRICS_NAMESPACE"
-DEFAULT_NAMESPACE = "Warmer"
 
 
 class Metric(Enum):
@@ -62,25 +63,25 @@ def emit(
     dimensions: Mapping[str, str],
     properties: Mapping[str, object] | None = None,
 ) -> None:
-    """Write one EMF line with these metrics, in the namespace WARMER_METRICS_NAMESPACE ("Warmer").
+    """Write one EMF line with these metrics, in the namespace that WARMER_METRICS_NAMESPACE names.
 
     `dimensions` identify the time series; `properties` are JSON-able values that only the log line
-    holds. Nothing is written for no metrics, or when POWERTOOLS_METRICS_DISABLED is true. Raises
-    ConfigurationError for a value that is not finite (CloudWatch would drop the line).
+    holds. Nothing is written without a namespace, for no metrics, or when
+    POWERTOOLS_METRICS_DISABLED is true. Raises ConfigurationError for a value that is not finite
+    (CloudWatch would drop the line).
     """
     for metric, value in metrics.items():
         if not math.isfinite(value):
             raise ConfigurationError(metric.cloudwatch_name, value, "a finite number")
-    if not metrics:
+    namespace = os.environ.get(NAMESPACE_VARIABLE)
+    if not metrics or not namespace:
         return
     # Imported here: the reason is in the module's docstring.
     from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
         AmazonCloudWatchEMFProvider,
     )
 
-    provider = AmazonCloudWatchEMFProvider(
-        namespace=os.environ.get(NAMESPACE_VARIABLE) or DEFAULT_NAMESPACE
-    )
+    provider = AmazonCloudWatchEMFProvider(namespace=namespace)
     for name, text in dimensions.items():
         provider.add_dimension(name, text)
     for key, content in (properties or {}).items():

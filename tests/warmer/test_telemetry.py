@@ -11,6 +11,12 @@ from warmer.errors import ConfigurationError
 from warmer.telemetry import Metric, emit, log
 
 
+@pytest.fixture(autouse=True)
+def namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics are wanted."""
+    monkeypatch.setenv("WARMER_METRICS_NAMESPACE", "Warmer")
+
+
 def _line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
     line: dict[str, object] = json.loads(capsys.readouterr().out)
     return line
@@ -40,13 +46,17 @@ def test_metrics_go_out_in_one_embedded_line(capsys: pytest.CaptureFixture[str])
     }
 
 
-def test_the_namespace_can_be_set(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("value", [None, ""])
+def test_nothing_is_written_without_a_namespace(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
-    """WARMER_METRICS_NAMESPACE names it."""
-    monkeypatch.setenv("WARMER_METRICS_NAMESPACE", "Mine")
+    """Nobody pays for metrics that were not asked for."""
+    if value is None:
+        monkeypatch.delenv("WARMER_METRICS_NAMESPACE")
+    else:
+        monkeypatch.setenv("WARMER_METRICS_NAMESPACE", value)
     emit({Metric.PINGS_SENT: 10}, {"warmer": "w"})
-    assert '"Namespace":"Mine"' in capsys.readouterr().out
+    assert capsys.readouterr().out == ""
 
 
 def test_nothing_is_written_for_no_metrics(capsys: pytest.CaptureFixture[str]) -> None:
