@@ -1,4 +1,4 @@
-"""`python -m infra.cloud`: the same as `warmer cloud`, also where the package is not installed."""
+"""`python -m infra.cloud`: the same as `warmer cloud`, without the package being installed."""
 
 import sys
 

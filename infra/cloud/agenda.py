@@ -57,5 +57,5 @@ class Agenda:
                 wait = (self._entries[0][0] - self.clock.now()).total_seconds()
                 if wait <= 0:
                     return heapq.heappop(self._entries)[2]
-                self._changed.wait(self.clock.real_seconds(wait))
+                self._changed.wait(min(threading.TIMEOUT_MAX, self.clock.real_seconds(wait)))
             return None

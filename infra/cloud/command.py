@@ -21,7 +21,13 @@ def cloud() -> None:
 
 
 @cloud.command()
-@click.option("--port", default=4599, show_default=True, help="TCP port on localhost; 0: any free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=4599,
+    show_default=True,
+    help="TCP port on localhost; 0: any free.",
+)
 @click.option(
     "--idle-lifetime",
     "idle_seconds",

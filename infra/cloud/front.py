@@ -51,7 +51,8 @@ class Front:
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        path = environ.get("PATH_INFO", "")
+        # WSGI has a path's bytes as Latin-1.
+        path = environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")
         response = self._ours(environ, path)
         if response is not None:
             return response(environ, start)
@@ -61,10 +62,10 @@ class Front:
         return answer
 
     def _ours(self, environ: WSGIEnvironment, path: str) -> Response | None:
-        if invoke := _INVOKE.fullmatch(path):
-            return self._invoke(Request(environ), unquote(invoke["name"]))
         if by_host := _URL_HOST.fullmatch(environ.get("HTTP_HOST", "")):
             return self._to_url(environ, by_host["id"], path)
+        if invoke := _INVOKE.fullmatch(path):
+            return self._invoke(Request(environ), unquote(invoke["name"]))
         if by_path := _URL_PATH.fullmatch(path):
             return self._to_url(environ, by_path["id"], by_path["path"] or "/")
         if view := self._views.get(path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 import uuid
 from typing import Any
@@ -20,6 +21,10 @@ from infra.cloud.refusal import InvokeRefused
 
 _TEXT = ("text/", "application/json", "application/javascript", "application/xml")
 _JSON = "application/json"
+# What a header's name is made of (RFC 9110, section 5.6.2).
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# These say how a message is sent, which is not for a function to say.
+_OF_THE_CONNECTION = ("connection", "content-length", "keep-alive", "transfer-encoding", "upgrade")
 
 
 class FunctionUrlEndpoint:
@@ -50,7 +55,7 @@ class FunctionUrlEndpoint:
 def http_event(request: Request, url: FunctionUrl, path: str, body: bytes) -> dict[str, Any]:
     """The event that a function gets for a request."""
     now = time.time()
-    text = _is_text(request.content_type or "")
+    text = _text_of(body, request.content_type or "")
     headers = {
         name.lower(): ",".join(request.headers.getlist(name))
         for name in request.headers.keys()  # noqa: SIM118 - pairs otherwise
@@ -80,7 +85,7 @@ def http_event(request: Request, url: FunctionUrl, path: str, body: bytes) -> di
             "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
             "timeEpoch": int(now * 1000),
         },
-        "isBase64Encoded": bool(body) and not text,
+        "isBase64Encoded": text is None,
     }
     if request.headers.get("Cookie"):
         event["cookies"] = [item.strip() for item in request.headers["Cookie"].split(";")]
@@ -89,33 +94,71 @@ def http_event(request: Request, url: FunctionUrl, path: str, body: bytes) -> di
             key: ",".join(values) for key, values in request.args.lists()
         }
     if body:
-        event["body"] = body.decode() if text else base64.b64encode(body).decode()
+        event["body"] = base64.b64encode(body).decode() if text is None else text
     return event
 
 
 def http_response(payload: bytes) -> Response:
-    """The response for a function's result; anything without a statusCode is the body itself."""
-    result = json.loads(payload or b"null")
-    if not isinstance(result, dict) or "statusCode" not in result:
-        text = result if isinstance(result, str) else json.dumps(result)
-        return Response(text, 200, content_type=_JSON)
+    """The response for a function's result; anything without a statusCode is the body itself.
+
+    A result that no HTTP response can be made of gives 502, as a function that failed does.
+    """
     try:
-        status = int(result["statusCode"])
-        headers = Headers({"content-type": _JSON})
-        for name, value in (result.get("headers") or {}).items():
-            headers[name] = str(value)
-        for cookie in result.get("cookies") or []:
-            headers.add("Set-Cookie", str(cookie))
-        body = result.get("body", "")
-        body = body if isinstance(body, str) else json.dumps(body)
-        content = base64.b64decode(body) if result.get("isBase64Encoded") else body.encode()
-    except (AttributeError, TypeError, ValueError):
+        result = json.loads(payload or b"null")
+        if not isinstance(result, dict) or "statusCode" not in result:
+            text = result if isinstance(result, str) else json.dumps(result)
+            return Response(text.encode(), 200, content_type=_JSON)
+        return Response(_content(result), _status(result["statusCode"]), _headers(result))
+    except (ArithmeticError, AttributeError, RecursionError, TypeError, ValueError):
         return _plain(502, "Internal Server Error")
-    return Response(content, status, headers)
 
 
-def _is_text(content_type: str) -> bool:
-    return not content_type or content_type.lower().startswith(_TEXT)
+def _status(value: Any) -> int:
+    status = int(value)
+    # Below is no final answer: a client would wait for another.
+    if not 200 <= status <= 599:
+        raise ValueError(f"statusCode is {value}")
+    return status
+
+
+def _content(result: dict[str, Any]) -> bytes:
+    body = result.get("body")
+    text = "" if body is None else body if isinstance(body, str) else json.dumps(body)
+    return base64.b64decode(text) if result.get("isBase64Encoded") else text.encode()
+
+
+def _headers(result: dict[str, Any]) -> Headers:
+    headers = Headers({"content-type": _JSON})
+    for name, value in (result.get("headers") or {}).items():
+        if name.lower() not in _OF_THE_CONNECTION:
+            headers[_header_name(name)] = _header_value(value)
+    for cookie in result.get("cookies") or []:
+        headers.add("Set-Cookie", _header_value(cookie))
+    return headers
+
+
+def _header_name(name: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is no header name")
+    return name
+
+
+def _header_value(value: Any) -> str:
+    text = str(value)
+    text.encode("latin-1")  # raises ValueError for what no header can hold
+    if any(character < " " and character != "\t" for character in text):
+        raise ValueError(f"{text!r} is no header value")
+    return text
+
+
+def _text_of(body: bytes, content_type: str) -> str | None:
+    """A body as text, or None where it is not said to be text, or is not UTF-8."""
+    if body and content_type and not content_type.lower().startswith(_TEXT):
+        return None
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _is_signed(request: Request) -> bool:

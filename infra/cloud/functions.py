@@ -9,12 +9,17 @@ from __future__ import annotations
 import random
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, ClassVar, Protocol
 
 from moto.awslambda import urls
-from moto.awslambda.exceptions import InvalidParameterValueException
+from moto.awslambda.exceptions import (
+    FunctionAlreadyExists,
+    InvalidParameterValueException,
+    UnknownFunctionException,
+)
 from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 
 from infra.cloud.function import FunctionVersion
@@ -94,8 +99,14 @@ class LocalLambda(LambdaBackend):
 
     def create_function(self, spec: dict[str, Any]) -> LambdaFunction:
         """CreateFunction: refuses what the data plane could not run, leaving nothing behind."""
-        self._check_runtime(spec.get("PackageType", "Zip"), spec.get("Runtime"))
-        created = super().create_function({**spec, "Publish": False})
+        name, _ = split_reference(spec["FunctionName"])
+        self.check(spec)
+        if name in self._lambdas._functions:
+            raise FunctionAlreadyExists(name)
+        try:
+            created = super().create_function({**spec, "FunctionName": name, "Publish": False})
+        except ValueError as error:  # how moto says that there is no such bucket or object
+            raise InvalidParameterValueException(str(error.args[-1])) from error
         created.logs_group_name = (spec.get("LoggingConfig") or {}).get(
             "LogGroup", created.logs_group_name
         )
@@ -104,11 +115,7 @@ class LocalLambda(LambdaBackend):
         except CloudError as error:
             self.delete_function(created.function_name)
             raise InvalidParameterValueException(str(error)) from error
-        return (
-            self.publish_version(created.function_name) or created
-            if spec.get("Publish")
-            else created
-        )
+        return (self.publish_version(name) or created) if spec.get("Publish") else created
 
     def update_function_code(
         self, function_name: str, qualifier: str, body: dict[str, Any]
@@ -132,15 +139,22 @@ class LocalLambda(LambdaBackend):
         self, function_name: str, qualifier: str, body: dict[str, Any]
     ) -> dict[str, Any] | None:
         """UpdateFunctionConfiguration."""
+        function: Any = self.get_function(function_name, qualifier)
+        self.check({"Handler": function.handler, "Runtime": function.run_time, **body})
         answer = super().update_function_configuration(function_name, qualifier, body)
         self.changed(function_name)
         return answer
 
     def delete_function(self, function_name: str, qualifier: str | None = None) -> None:
-        """DeleteFunction: its environments end too."""
+        """DeleteFunction: its environments end too, and all that hangs on its name."""
         super().delete_function(function_name, qualifier)
         name, in_name = split_reference(function_name)
-        self.settings.retire(name, version=qualifier or in_name)
+        version = qualifier or in_name
+        self.settings.retire(name, version=version)
+        if version is None:
+            self.event_invoke = {k: v for k, v in self.event_invoke.items() if k[0] != name}
+            for url in [url for url in self.settings.urls.values() if url.function == name]:
+                del self.settings.urls[url.id]
 
     def changed(self, function_name: str) -> None:
         """End the environments of $LATEST that still have the code or configuration of before."""
@@ -171,6 +185,7 @@ class LocalLambda(LambdaBackend):
         An alias with weights is resolved anew, by chance, at each call.
         """
         name, in_name = split_reference(reference)
+        self._check_place(reference)
         if qualifier and in_name and qualifier != in_name:
             raise InvalidParameterValueException(
                 f"The derived qualifier from the function name does not match the specified "
@@ -210,20 +225,32 @@ class LocalLambda(LambdaBackend):
             memory_mb=int(function.memory_size),
             timeout_seconds=int(function.timeout),
             variables=dict(function.environment_vars),
-            code=self._unpack(function),
+            code=function.unpacked,
             code_sha256=function.code_sha_256,
             ephemeral_storage_mb=int(function.ephemeral_storage),
             log_group=function.logs_group_name,
         )
 
-    def _unpack(self, function: Any) -> Any:
-        return self.settings.packages.unpack(function.code_bytes)
+    def _check_place(self, reference: str) -> None:
+        """Lambda reaches functions of the endpoint's own region and account only."""
+        match = _REFERENCE.fullmatch(reference)
+        region, account = (match["region"], match["account"]) if match else (None, None)
+        if region not in (None, self.region_name) or account not in (None, self.account_id):
+            raise UnknownFunctionException(reference)
 
-    def _check_runtime(self, package_type: str, runtime: str | None) -> None:
+    def _unpack(self, function: Any) -> None:
+        # Once for each update: an invoke has no time to read the package again.
+        function.unpacked = self.settings.packages.unpack(function.code_bytes)
+
+    def check(self, spec: Mapping[str, Any]) -> None:
+        """Refuse a function's configuration that the data plane could not run."""
+        package_type, runtime = spec.get("PackageType", "Zip"), spec.get("Runtime")
         if package_type != "Zip":
             raise InvalidParameterValueException(
                 f"The local cloud runs zip packages; PackageType is {package_type}"
             )
+        if not spec.get("Handler"):
+            raise InvalidParameterValueException("Handler must be given, such as app.handler")
         if not runtime or not runtime.startswith("python3."):
             raise InvalidParameterValueException(
                 f"The local cloud runs Python functions; Runtime is {runtime}"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import uuid
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import lambda_backends
@@ -18,7 +17,7 @@ from infra.cloud.dataplane import DataPlane
 from infra.cloud.function import Invocation, InvocationKind, Outcome
 from infra.cloud.functions import LocalLambda, Resolved
 from infra.cloud.refusal import InvokeRefused, refusal
-from warmer.errors import Throttled
+from warmer.errors import CloudError, Throttled
 
 # AWS Lambda quotas page: invocation payload, request and response.
 SYNCHRONOUS_LIMIT_BYTES = 6 * 1024 * 1024
@@ -35,7 +34,12 @@ class Invoker:
 
     def resolve(self, region: str, reference: str, qualifier: str | None = None) -> Resolved:
         """What `reference` reaches now; raises InvokeRefused (404) where it reaches nothing."""
-        backend = cast(LocalLambda, lambda_backends[self._account_id][region])
+        try:
+            backend = cast(LocalLambda, lambda_backends[self._account_id][region])
+        except KeyError as error:
+            raise InvokeRefused(
+                400, "InvalidParameterValueException", f"There is no region {region}"
+            ) from error
         try:
             return backend.resolve(reference, qualifier)
         except LambdaClientError as error:
@@ -49,7 +53,10 @@ class Invoker:
         kind: InvocationKind,
         client_context: str | None = None,
     ) -> Outcome:
-        """One synchronous invoke; raises InvokeRefused (429) when it is throttled."""
+        """One synchronous invoke.
+
+        Raises InvokeRefused when it is throttled (429), and when the cloud itself fails (500).
+        """
         invocation = Invocation(
             request_id=str(uuid.uuid4()),
             payload=payload,
@@ -64,12 +71,16 @@ class Invoker:
             raise InvokeRefused(
                 429, "TooManyRequestsException", "Rate Exceeded.", error.reason
             ) from error
+        except CloudError as error:
+            raise InvokeRefused(500, "ServiceException", str(error)) from error
 
 
 def _is_ping(client_context: str | None) -> bool:
-    if client_context is None:
+    try:
+        content = _json((client_context or "{}").encode())
+    except ValueError:  # nested as deeply as may be: whatever it is, it is no ping
         return False
-    custom = json.loads(client_context).get("custom")
+    custom = content.get("custom")
     return isinstance(custom, dict) and "warmer" in custom
 
 
@@ -138,20 +149,31 @@ def client_context(header: str | None) -> str | None:
         problem = f"Client context must be at most {CLIENT_CONTEXT_LIMIT_BYTES} bytes"
         raise InvokeRefused(400, "InvalidRequestContentException", problem)
     try:
-        text = base64.b64decode(header, validate=True).decode()
-        content = json.loads(text)
-    except (binascii.Error, ValueError) as error:
+        content = _json(base64.b64decode(header, validate=True))
+        if not isinstance(content, dict):
+            raise ValueError("not an object")
+        # One line of ASCII: it travels in a header of the Runtime API.
+        return json.dumps(content, allow_nan=False)
+    except (ValueError, RecursionError) as error:
         raise InvokeRefused(400, "InvalidRequestContentException", problem) from error
-    if not isinstance(content, dict):
-        raise InvokeRefused(400, "InvalidRequestContentException", problem)
-    # One line: it travels in a header of the Runtime API.
-    return json.dumps(content)
+
+
+def _json(text: bytes) -> Any:
+    """Parse strict JSON in UTF-8; ValueError for anything else, however it is nested."""
+    try:
+        return json.loads(text.decode(), parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _payload(request: Request) -> bytes:
     body = request.get_data() or b"{}"
     try:
-        json.loads(body)
+        _json(body)
     except ValueError as error:
         raise InvokeRefused(
             400,

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -64,20 +65,25 @@ class LocalCloud:
     """
 
     def __init__(self, options: Options) -> None:
-        python = runtime_python(options.runtime)
-        self._server = _listen(options.port)
-        self.port = self._server.port
-        self.endpoint = f"http://localhost:{self.port}"
-        self._state = Path(tempfile.mkdtemp(prefix="warmer-cloud-"))
         self.clock = Clock(options.clock_rate)
         self.ledger = Ledger()
-        settings = CloudSettings(
-            runtime=options.runtime.absolute(),
-            state=self._state,
-            endpoint_url=self.endpoint,
-            idle_seconds=self.clock.real_seconds(options.idle_seconds),
-        )
-        self.plane = DataPlane(settings, self.ledger, CloudWatchLogs(DEFAULT_ACCOUNT_ID, REGION))
+        python = runtime_python(options.runtime)
+        with ExitStack() as undo:
+            self._server = _listen(options.port)
+            undo.callback(self._server.server_close)
+            self.port = self._server.port
+            self.endpoint = f"http://localhost:{self.port}"
+            self._state = Path(tempfile.mkdtemp(prefix="warmer-cloud-"))
+            undo.callback(shutil.rmtree, self._state)
+            settings = CloudSettings(
+                runtime=options.runtime.absolute(),
+                state=self._state,
+                endpoint_url=self.endpoint,
+                idle_seconds=self.clock.real_seconds(options.idle_seconds),
+            )
+            logs = CloudWatchLogs(DEFAULT_ACCOUNT_ID, REGION)
+            self.plane = DataPlane(settings, self.ledger, logs)
+            undo.pop_all()
         control = functions.ControlSettings(
             packages=PackageStore(self._state / "packages"),
             python=python,

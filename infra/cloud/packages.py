@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
+import stat
 import tempfile
+import threading
 import zipfile
+import zlib
 from pathlib import Path
 
 from warmer.errors import CloudError
@@ -14,48 +17,72 @@ from warmer.errors import CloudError
 # Deployment package size, unzipped, with layers: 250 MB (AWS Lambda quotas page).
 UNZIPPED_LIMIT_BYTES = 262_144_000
 
+# What zipfile raises for no archive, a damaged or an encrypted one, an unknown compression, and
+# for names that exclude each other or that no file can have.
+_UNUSABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,  # NotImplementedError too
+    ValueError,
+    OSError,
+)
+
 
 class PackageStore:
     """A folder of unpacked packages, one for each distinct zip."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
     def unpack(self, package: bytes) -> Path:
         """The folder that holds `package` unpacked; raises CloudError where Lambda refuses it."""
         final = self._folder / hashlib.sha256(package).hexdigest()
-        if final.is_dir():
-            return final
-        try:
-            archive = zipfile.ZipFile(io.BytesIO(package))
-        except zipfile.BadZipFile as error:
-            raise CloudError("Could not unzip uploaded file: it is not a zip archive") from error
-        with archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-            if size >= UNZIPPED_LIMIT_BYTES:
-                raise CloudError(
-                    f"Unzipped size must be smaller than {UNZIPPED_LIMIT_BYTES} bytes; this "
-                    f"package has {size}. Largest: {_largest(archive)}"
-                )
-            work = Path(tempfile.mkdtemp(dir=self._folder))
-            try:
-                _extract(archive, work)
-                work.chmod(0o755)
-                work.rename(final)
-            except BaseException:
-                shutil.rmtree(work, ignore_errors=True)
-                raise
+        with self._lock:
+            if not final.is_dir():
+                self._unpack(package, final)
         return final
+
+    def _unpack(self, package: bytes, final: Path) -> None:
+        # Complete or not there: a folder under its final name holds all of the package.
+        work = Path(tempfile.mkdtemp(dir=self._folder))
+        try:
+            with zipfile.ZipFile(io.BytesIO(package)) as archive:
+                _check_size(archive)
+                _extract(archive, work)
+            work.chmod(0o755)
+            work.rename(final)
+        except _UNUSABLE as error:
+            raise CloudError(f"Could not unzip uploaded file: {error}") from error
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_size(archive: zipfile.ZipFile) -> None:
+    size = sum(entry.file_size for entry in archive.infolist())
+    if size >= UNZIPPED_LIMIT_BYTES:
+        raise CloudError(
+            f"Unzipped size must be smaller than {UNZIPPED_LIMIT_BYTES} bytes; this package has "
+            f"{size}. Largest: {_largest(archive)}"
+        )
 
 
 def _extract(archive: zipfile.ZipFile, folder: Path) -> None:
-    """As `extractall`, and with the permissions that the archive recorded."""
+    """As `extractall`, with the permissions and symbolic links that the archive recorded."""
+    links: list[tuple[Path, str]] = []
     for entry in archive.infolist():
         path = Path(archive.extract(entry, folder))
         mode = entry.external_attr >> 16
-        if mode and path.is_file():
+        if stat.S_ISLNK(mode):
+            links.append((path, archive.read(entry).decode()))
+        elif mode and path.is_file():
             path.chmod(mode & 0o777)
+    # Only now, so that nothing is ever written through a link to somewhere else.
+    for path, target in links:
+        path.unlink()
+        path.symlink_to(target)
 
 
 def _largest(archive: zipfile.ZipFile) -> str:

@@ -50,6 +50,7 @@ class CloudProcess:
         line = self._process.stdout.readline()
         if not line:
             code = self._process.wait()
+            self._process.stdout.close()
             said = f": {log.read_text().strip()}" if log is not None else ""
             raise CloudError(f"the local cloud did not start (exit code {code}){said}")
         self.endpoint: str = json.loads(line)["endpoint"]

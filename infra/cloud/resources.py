@@ -8,14 +8,19 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from contextlib import suppress
 from typing import Any, cast
 
+from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import lambda_backends
 from moto.core.common_models import CloudFormationModel
+from moto.logs.exceptions import ResourceNotFoundException
+from moto.logs.models import logs_backends
 from moto.scheduler.models import scheduler_backends
 
 from infra.cloud.declared import Declared, Properties
 from infra.cloud.functions import EventInvokeConfig, LocalLambda, split_reference
+from infra.cloud.schedules import date
 
 
 class _OfLambda(Declared):
@@ -47,6 +52,7 @@ class Function(_OfLambda, CloudFormationModel):
         """UpdateFunctionCode, then UpdateFunctionConfiguration."""
         spec = _function_spec(self.name, properties)
         function: Any = self.backend.get_function(self.name)
+        self.backend.check(spec)
         if properties["Code"] != self.properties["Code"]:
             self.backend.update_function_code(self.name, cast(str, None), spec["Code"])
         function.handler = spec.get("Handler")
@@ -67,8 +73,9 @@ class Function(_OfLambda, CloudFormationModel):
         self.backend.changed(self.name)
 
     def remove(self) -> None:
-        """DeleteFunction, with all its versions and aliases."""
-        self.backend.delete_function(self.name)
+        """DeleteFunction, with all its versions and aliases; it may have been done by hand."""
+        with suppress(UnknownFunctionException):
+            self.backend.delete_function(self.name)
 
 
 def _function_spec(name: str, properties: Properties) -> dict[str, Any]:
@@ -104,8 +111,9 @@ class Version(_OfLambda, CloudFormationModel):
         """Nothing of a published version changes."""
 
     def remove(self) -> None:
-        """DeleteFunction with the version as qualifier."""
-        self.backend.delete_function(self.function_name(), self.attributes["Version"])
+        """DeleteFunction with the version as qualifier; it may have gone with the function."""
+        with suppress(UnknownFunctionException):
+            self.backend.delete_function(self.function_name(), self.attributes["Version"])
 
     @property
     def physical_resource_id(self) -> str:
@@ -128,8 +136,9 @@ class Alias(_OfLambda, CloudFormationModel):
         self.backend.update_alias(**self._request(properties))
 
     def remove(self) -> None:
-        """DeleteAlias."""
-        self.backend.delete_alias(self.properties["Name"], self.function_name())
+        """DeleteAlias; it may have gone with the function."""
+        with suppress(UnknownFunctionException):
+            self.backend.delete_alias(self.properties["Name"], self.function_name())
 
     @property
     def physical_resource_id(self) -> str:
@@ -220,6 +229,35 @@ class EventInvoke(_OfLambda, CloudFormationModel):
         return self.function_name(), self.properties["Qualifier"]
 
 
+class LogGroup(Declared, CloudFormationModel):
+    """AWS::Logs::LogGroup: moto's cannot change its retention."""
+
+    TYPE = "AWS::Logs::LogGroup"
+    NAME_PROPERTY = "LogGroupName"
+    REPLACED_BY = frozenset({"LogGroupName"})
+
+    def create(self) -> None:
+        """CreateLogGroup, PutRetentionPolicy."""
+        tags = {tag["Key"]: tag["Value"] for tag in self.properties.get("Tags", [])}
+        group = self._backend.create_log_group(self.name, tags)
+        # With the suffix that CloudFormation's documentation shows for this attribute.
+        self.attributes = {"Arn": f"{group.arn}:*"}
+        self.change(self.properties)
+
+    def change(self, properties: Properties) -> None:
+        """PutRetentionPolicy: what was logged stays."""
+        self._backend.put_retention_policy(self.name, properties.get("RetentionInDays"))
+
+    def remove(self) -> None:
+        """DeleteLogGroup, which may have been done by hand."""
+        with suppress(ResourceNotFoundException):
+            self._backend.delete_log_group(self.name)
+
+    @property
+    def _backend(self) -> Any:
+        return logs_backends[self.account_id][self.region]
+
+
 class ScheduleGroup(Declared, CloudFormationModel):
     """AWS::Scheduler::ScheduleGroup."""
 
@@ -274,8 +312,14 @@ class Schedule(Declared, CloudFormationModel):
             "schedule_expression_timezone": properties.get("ScheduleExpressionTimezone"),
             "flexible_time_window": properties["FlexibleTimeWindow"],
             "target": dict(properties["Target"]),
-            "state": properties.get("State"),
+            "state": properties.get("State", "ENABLED"),
             "kms_key_arn": properties.get("KmsKeyArn"),
-            "start_date": properties.get("StartDate"),
-            "end_date": properties.get("EndDate"),
+            "start_date": _seconds(properties.get("StartDate")),
+            "end_date": _seconds(properties.get("EndDate")),
         }
+
+
+def _seconds(text: Any) -> float | None:
+    """A date of a template as the Scheduler's API has it: seconds since the epoch."""
+    moment = date(text)
+    return None if moment is None else moment.timestamp()

@@ -21,6 +21,8 @@ from warmer.errors import ConfigurationError
 log = logging.getLogger("warmer.cloud")
 
 _INSTANT = timedelta(microseconds=1)
+# A thread cannot wait for centuries, as a schedule can.
+_LONGEST_WAIT_SECONDS = 86_400.0
 
 Deliver = Callable[[str, str, bytes], None]
 
@@ -87,7 +89,7 @@ class Schedules:
         now = self._clock.now()
         current = set(entries())
         for entry in self._next.keys() - current:
-            del self._next[entry]
+            del self._next[entry], self._anchors[entry]
         for entry in current - self._next.keys():
             self._anchors[entry] = now
             self._next[entry] = self._following(entry, now - _INSTANT)
@@ -118,7 +120,7 @@ class Schedules:
         if not moments:
             return None
         wait = (min(moments) - self._clock.now()).total_seconds()
-        return self._clock.real_seconds(max(0.0, wait))
+        return min(_LONGEST_WAIT_SECONDS, self._clock.real_seconds(max(0.0, wait)))
 
     def _fire(self, entry: Entry) -> None:
         moment = self._next[entry]
@@ -128,16 +130,23 @@ class Schedules:
             log.info(
                 "%s fires: %s", entry.arn.rsplit(":", 1)[-1], target.rsplit("function:", 1)[-1]
             )
-            self._deliver(entry.region, target, _in_context(payload, entry, moment).encode())
+            try:
+                self._deliver(entry.region, target, _in_context(payload, entry, moment).encode())
+            except Exception:
+                # One target that fails must not end the thread that fires all the others.
+                log.exception("%s could not be delivered to %s", entry.arn, target)
         self._next[entry] = self._following(entry, self._clock.now())
 
 
 def entries() -> Iterator[Entry]:
-    """Every enabled schedule and scheduled rule of every account and region."""
+    """Every enabled schedule and scheduled rule of every account and region that can be read."""
     for account_id, regions in list(scheduler_backends.items()):
         for region, backend in list(regions.items()):
             for schedule in _enabled(backend):
-                yield _of_scheduler(account_id, region, schedule)
+                try:
+                    yield _of_scheduler(account_id, region, schedule)
+                except ConfigurationError as error:
+                    log.warning("%s does not fire: %s", schedule.arn, error)
     for account_id, rules in list(events_backends.items()):
         for region, bus in list(rules.items()):
             for rule in _rules(bus):
@@ -147,7 +156,8 @@ def entries() -> Iterator[Entry]:
 def _enabled(backend: Any) -> list[Any]:
     groups = list(backend.schedule_groups.values())
     schedules = [schedule for group in groups for schedule in list(group.schedules.values())]
-    return [schedule for schedule in schedules if schedule.state == "ENABLED"]
+    # An update that names no state leaves moto without one; the API's default is ENABLED.
+    return [schedule for schedule in schedules if schedule.state in (None, "ENABLED")]
 
 
 def _rules(backend: Any) -> list[Any]:
@@ -168,26 +178,46 @@ def _of_scheduler(account_id: str, region: str, schedule: Any) -> Entry:
         expression=schedule.schedule_expression,
         zone=schedule.schedule_expression_timezone,
         source="aws.scheduler",
-        targets=((schedule.target["Arn"], schedule.target.get("Input")),),
-        start=_moment(schedule.start_date),
-        end=_moment(schedule.end_date),
+        targets=_targets([schedule.target]),
+        start=date(schedule.start_date),
+        end=date(schedule.end_date),
     )
 
 
 def _of_rule(account_id: str, region: str, rule: Any) -> Entry:
-    targets = tuple((target["Arn"], target.get("Input")) for target in rule.targets)
     return Entry(
-        rule.arn, region, account_id, rule.scheduled_expression, "UTC", "aws.events", targets
+        arn=rule.arn,
+        region=region,
+        account_id=account_id,
+        expression=rule.scheduled_expression,
+        zone="UTC",
+        source="aws.events",
+        targets=_targets(rule.targets),
     )
 
 
-def _moment(value: Any) -> datetime | None:
-    """A start or end date: seconds since the epoch from the API, text from a template."""
+def _targets(declared: list[dict[str, Any]]) -> tuple[tuple[str, str | None], ...]:
+    """ARN and input of each target; an input is JSON text, also where a template has it as JSON."""
+    inputs = [target.get("Input") for target in declared]
+    texts = [item if item is None or isinstance(item, str) else json.dumps(item) for item in inputs]
+    return tuple((str(target["Arn"]), text) for target, text in zip(declared, texts, strict=True))
+
+
+def date(value: Any) -> datetime | None:
+    """A start or end date: seconds since the epoch from the API, text from a template.
+
+    Raises ConfigurationError for anything else.
+    """
     if value is None:
         return None
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value, UTC)
-    parsed = datetime.fromisoformat(str(value))
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+        parsed = datetime.fromisoformat(str(value))
+    except (ValueError, OverflowError, OSError) as error:
+        raise ConfigurationError(
+            "a schedule's date", value, "a date and time such as 2026-11-22T10:00:00Z"
+        ) from error
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 

@@ -14,22 +14,32 @@ from types import ModuleType
 from typing import Any, cast
 
 from moto.cloudformation import models, parsing, urls
-from moto.cloudformation.exceptions import AlreadyExistsException
+from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Event, Stack
 
 from infra.cloud.dependencies import creation_order
 from infra.cloud.support import without_effect
-from infra.cloud.transform import plain_template
+from infra.cloud.transform import parameter_values, plain_template
 
 log = logging.getLogger("warmer.cloud")
 
 Announce = Callable[[str, str, str, str | None], None]
+
+_DEAD = ("ROLLBACK_COMPLETE", "DELETE_FAILED")
 
 
 class OrderedResources(parsing.ResourceMap):
     """The resources of one stack: made, changed and removed in the order of their references."""
 
     announce: Announce | None = None
+
+    @property
+    def resources(self) -> list[str]:
+        """Logical names of the resources that exist; moto would make the others when it lists."""
+        return [name for name in self._resource_json_map if self._parsed_resources.get(name)]
+
+    def __len__(self) -> int:
+        return len(self.resources)
 
     def update(self, template: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
         """Make this stack what `template` says; raises what the failing resource raised."""
@@ -71,11 +81,11 @@ class OrderedResources(parsing.ResourceMap):
             return
         verb = "UPDATE" if exists else "CREATE"
         self._tell(name, f"{verb}_IN_PROGRESS")
+        # Where a change fails halfway, a rollback must not take the old properties for true.
+        known.pop(name, None)
         try:
             if exists:
-                self._parsed_resources[name] = parsing.parse_and_update_resource(
-                    name, declared, self, account_id=self._account_id, region_name=self._region_name
-                )
+                self._change(name, declared)
             else:
                 _ = self[name]
         except Exception as error:
@@ -83,6 +93,17 @@ class OrderedResources(parsing.ResourceMap):
             raise
         known[name] = properties
         self._tell(name, f"{verb}_COMPLETE")
+
+    def _change(self, name: str, declared: dict[str, Any]) -> None:
+        changed: Any = parsing.parse_and_update_resource(
+            name, declared, self, account_id=self._account_id, region_name=self._region_name
+        )
+        if changed is None:
+            raise ValidationError(
+                message=f"The local cloud cannot change a {declared['Type']}: give it another "
+                "logical name, so that a new one takes its place"
+            )
+        self._parsed_resources[name] = changed
 
     def _remove(self, name: str, declared: dict[str, Any]) -> None:
         if declared.get("DeletionPolicy") != "Retain":
@@ -119,13 +140,25 @@ class LocalCloudFormation(CloudFormationBackend):
         return self.stacks[stack_id]
 
     def create_change_set(
-        self, stack_name: str, change_set_name: str, template: str, *args: Any, **kwargs: Any
+        self,
+        stack_name: str,
+        change_set_name: str,
+        template: str,
+        parameters: dict[str, str],
+        description: str,
+        change_set_type: str,
+        *args: Any,  # moto's further ones, passed on
+        **kwargs: Any,
     ) -> tuple[str, str]:
         """CreateChangeSet: the template is checked and transformed before anything is recorded."""
-        parameters = kwargs.pop("parameters", args[0] if args else {})
+        self._check_status(stack_name, change_set_type)
         plain = plain_template(template, parameters, self.region_name)
+        # Complete, so that a default and the same value when given are no change.
+        values = parameter_values(plain, parameters)
+        # As UTF-8: moto reads it as YAML, whose escapes differ from JSON's beyond U+FFFF.
+        text = json.dumps(plain, ensure_ascii=False)
         created = super().create_change_set(
-            stack_name, change_set_name, json.dumps(plain), parameters, *args[1:], **kwargs
+            stack_name, change_set_name, text, values, description, change_set_type, *args, **kwargs
         )
         change_set = cast(Any, self.describe_change_set(created[0]))
         change_set.original_template = template
@@ -149,6 +182,7 @@ class LocalCloudFormation(CloudFormationBackend):
         else:
             stack.template = change_set.template
             cast(Any, stack).original_template = getattr(change_set, "original_template", None)
+            self._export(stack)
             _finish(stack, f"{kind}_COMPLETE")
             for item in without_effect(change_set.template_dict):
                 log.info("stack %s: recorded without effect: %s", stack.name, item)
@@ -177,19 +211,68 @@ class LocalCloudFormation(CloudFormationBackend):
         return getattr(stack, "original_template", None) or stack.template
 
     def delete_stack(self, name_or_stack_id: str) -> None:
-        """DeleteStack: idempotent, as on AWS."""
+        """DeleteStack: idempotent, as on AWS. What cannot be deleted keeps the stack."""
         for stack in list(self.stacks.values()):
             if name_or_stack_id in (stack.name, stack.stack_id):
-                self._announce_on(stack)
-                super().delete_stack(stack.stack_id)
+                self._delete(stack)
+
+    def _delete(self, stack: Stack) -> None:
+        self._announce_on(stack)
+        stack._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
+        try:
+            stack.resource_map.delete()
+        except Exception as error:  # noqa: BLE001 - the stack's status tells it, as on AWS
+            log.warning("stack %s: %s", stack.name, error)
+            _finish(stack, "DELETE_FAILED", str(error))
+            return
+        # Nothing is left that an output could refer to.
+        stack.output_map = parsing.OutputMap(stack.resource_map, {}, stack.stack_id)
+        self._export(stack)
+        self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
+        _finish(stack, "DELETE_COMPLETE")
+
+    def _check_status(self, name: str, change_set_type: str) -> None:
+        """Whether a stack of that name, if there is one, can have such a change set."""
+        for stack in [stack for stack in self.stacks.values() if stack.name == name]:
+            if change_set_type == "CREATE":
+                if stack.status != "REVIEW_IN_PROGRESS":
+                    raise AlreadyExistsException(f"Stack {name} already exists")
+                # It holds nothing but change sets that nobody executed.
+                del self.stacks[stack.stack_id]
+            elif stack.status in _DEAD:
+                raise ValidationError(
+                    message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be "
+                    "updated. Delete it first (sam delete)"
+                )
+
+    def _export(self, stack: Stack) -> None:
+        """Make a stack's exports, and no others of its own, what other stacks can import."""
+        others = {
+            name: export
+            for name, export in self.exports.items()
+            if export.exporting_stack_id != stack.stack_id
+        }
+        own = {export.name: export for export in stack.exports}
+        self.exports.clear()
+        self.exports.update({**others, **own})
 
     def _apply(self, stack: Stack, template: dict[str, Any], parameters: dict[str, Any]) -> None:
         self._announce_on(stack)
+        stack.resource_map.cross_stack_resources = self.exports
         stack.resource_map.update(template, parameters)
         stack.template_dict = template
         stack.parameters = parameters
         stack.description = template.get("Description")
         stack.output_map = stack._create_output_map()
+        # Evaluated now: a value that cannot be had fails the change, not whoever looks later.
+        _ = stack.outputs
+        for export in stack.exports:
+            holder = self.exports.get(export.name)
+            if holder is not None and holder.exporting_stack_id != stack.stack_id:
+                raise ValidationError(
+                    message=f"Export with name {export.name} is already exported by stack "
+                    f"{holder.exporting_stack_id.split('/')[1]}"
+                )
 
     def _announce_on(self, stack: Stack) -> None:
         def announce(name: str, physical: str, status: str, reason: str | None) -> None:

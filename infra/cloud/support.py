@@ -39,6 +39,7 @@ IMITATED: dict[str, frozenset[str]] = {
             "FunctionName",
             "FunctionVersion",
             "Name",
+            "RoutingConfig",
         }
     ),
     "AWS::Lambda::Url": frozenset({"AuthType", "InvokeMode", "Qualifier", "TargetFunctionArn"}),

@@ -7,7 +7,9 @@ CloudFormation runs for `Transform: AWS::Serverless-2016-10-31`.
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +20,7 @@ from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from infra.cloud.dependencies import creation_order
+from infra.cloud.dependencies import creation_order, refuse_unresolved
 from infra.cloud.support import refuse_unsupported
 
 SERVERLESS = "AWS::Serverless-2016-10-31"
@@ -33,49 +35,65 @@ class _TemplateLoader(yaml.SafeLoader):
 _TemplateLoader.add_multi_constructor("", yaml_tag_constructor)
 
 
-def plain_template(text: str, parameters: dict[str, Any], region: str) -> Template:
+def plain_template(text: str, parameters: Mapping[str, Any], region: str) -> Template:
     """Parse, check and transform a template; raises moto's ValidationError as CloudFormation would.
 
     `parameters` are the values given for this stack; defaults of the template complete them.
     """
     template = parse(text)
-    _check_parameters(template.get("Parameters") or {}, parameters)
+    values = parameter_values(template, parameters)
     if SERVERLESS in _transforms(template):
-        template = _serverless(template, parameters, region)
+        template = _serverless(template, values, region)
     refuse_unsupported(template)
+    refuse_unresolved(template)
     creation_order(template["Resources"])
     return template
 
 
 def parse(text: str) -> Template:
-    """A template's JSON or YAML, with CloudFormation's short-form tags, as a dict."""
+    """A template's JSON or YAML, with CloudFormation's short-form tags, as a dict.
+
+    Its Resources, Parameters and Outputs are dicts of dicts. Raises moto's ValidationError.
+    """
     try:
         template = yaml.load(text, Loader=_TemplateLoader)
-    except yaml.YAMLError as error:
+        # Dates and the like become text again, as CloudFormation takes them.
+        template = json.loads(json.dumps(template, default=str))
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise ValidationError(message=f"Template format error: {error}") from error
-    if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
+    if not isinstance(template, dict) or not template.get("Resources"):
         raise ValidationError(
             message="Template format error: At least one Resources member must be defined."
         )
-    # Dates and the like become text again, as CloudFormation takes them.
-    return dict(json.loads(json.dumps(template, default=str)))
+    for section in ("Resources", "Parameters", "Outputs"):
+        _check_section(section, template.get(section) or {})
+    return template
 
 
-def _transforms(template: Template) -> list[str]:
+def _check_section(section: str, members: Any) -> None:
+    if not isinstance(members, dict):
+        raise ValidationError(message=f"Template format error: {section} must be an object.")
+    for name, member in members.items():
+        if not isinstance(member, dict):
+            raise ValidationError(
+                message=f"Template format error: [/{section}/{name}] must be an object."
+            )
+        if section != "Outputs" and not isinstance(member.get("Type"), str):
+            raise ValidationError(
+                message=f"Template format error: [/{section}/{name}] must have a Type."
+            )
+
+
+def _transforms(template: Template) -> list[Any]:
     declared = template.get("Transform") or []
-    return [declared] if isinstance(declared, str) else list(declared)
+    return list(declared) if isinstance(declared, list) else [declared]
 
 
-def _serverless(template: Template, parameters: dict[str, Any], region: str) -> Template:
-    defaults = {
-        name: declared["Default"]
-        for name, declared in (template.get("Parameters") or {}).items()
-        if "Default" in declared
-    }
+def _serverless(template: Template, values: Mapping[str, str], region: str) -> Template:
     try:
         # All that the translator asks of a session is its region.
         translator = Translator(None, Parser(), boto_session=SimpleNamespace(region_name=region))
-        translated = translator.translate(template, {**defaults, **parameters})
+        translated = translator.translate(template, dict(values))
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes) or error.message
         raise ValidationError(
@@ -85,31 +103,74 @@ def _serverless(template: Template, parameters: dict[str, Any], region: str) -> 
     return dict(json.loads(json.dumps(translated)))
 
 
-def _check_parameters(declared: dict[str, Any], given: dict[str, Any]) -> None:
-    """Refuse values that CloudFormation refuses; moto lets them pass."""
+def parameter_values(template: Template, given: Mapping[str, Any]) -> dict[str, str]:
+    """The text of every parameter that a template declares: what was given, or else its default.
+
+    Raises moto's ValidationError for values that CloudFormation refuses; moto lets them pass.
+    """
+    declared = template.get("Parameters") or {}
+    unknown = sorted(given.keys() - declared.keys())
+    if unknown:
+        raise ValidationError(
+            message=f"Parameters: [{', '.join(unknown)}] do not exist in the template"
+        )
+    values = {name: given.get(name, rules.get("Default")) for name, rules in declared.items()}
+    missing = sorted(name for name, value in values.items() if value is None)
+    if missing:
+        raise ValidationError(message=f"Parameters: [{', '.join(missing)}] must have values")
+    texts = {name: _text(value) for name, value in values.items()}
     for name, rules in declared.items():
-        value = given.get(name, rules.get("Default"))
-        if value is None:
-            raise ValidationError(message=f"Parameters: [{name}] must have values")
-        problem = _parameter_problem(rules, str(value))
+        problem = _parameter_problem(rules, texts[name])
         if problem:
-            raise ValidationError(message=f"Parameter {name} is {value!r}: {problem}")
+            raise ValidationError(message=f"Parameter {name} is {texts[name]!r}: {problem}")
+    return texts
+
+
+def _text(value: Any) -> str:
+    """A parameter's value as CloudFormation has it, where all values are text."""
+    if isinstance(value, list):
+        return ",".join(map(_text, value))
+    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def _parameter_problem(rules: dict[str, Any], value: str) -> str | None:
-    allowed = [str(item) for item in rules.get("AllowedValues", [])]
+    kind = rules["Type"]
+    several = kind == "CommaDelimitedList" or kind.startswith("List<")
+    items = [item.strip() for item in value.split(",")] if several else [value]
+    checks = (_allowed_problem, _number_problem if "Number" in kind else _length_problem)
+    problems = (check(rules, item) for item in items for check in checks)
+    return next((problem for problem in problems if problem), None)
+
+
+def _allowed_problem(rules: dict[str, Any], value: str) -> str | None:
+    allowed = [_text(item) for item in rules.get("AllowedValues", [])]
     if allowed and value not in allowed:
         return f"allowed values are {', '.join(allowed)}"
     pattern = rules.get("AllowedPattern")
-    if pattern and not re.fullmatch(pattern, value):
-        return str(rules.get("ConstraintDescription") or f"it must match {pattern}")
-    if rules.get("Type") == "Number":
-        try:
-            number = float(value)
-        except ValueError:
-            return "it must be a number"
-        if number < float(rules.get("MinValue", number)):
-            return f"it must be at least {rules['MinValue']}"
-        if number > float(rules.get("MaxValue", number)):
-            return f"it must be at most {rules['MaxValue']}"
+    try:
+        matches = pattern is None or re.fullmatch(str(pattern), value)
+    except re.error as error:
+        return f"its AllowedPattern {pattern} is no regular expression ({error})"
+    return None if matches else str(rules.get("ConstraintDescription") or f"must match {pattern}")
+
+
+def _length_problem(rules: dict[str, Any], value: str) -> str | None:
+    if len(value) < int(rules.get("MinLength", 0)):
+        return f"it must have at least {rules['MinLength']} characters"
+    if len(value) > int(rules.get("MaxLength", len(value))):
+        return f"it must have at most {rules['MaxLength']} characters"
+    return None
+
+
+def _number_problem(rules: dict[str, Any], value: str) -> str | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return "it must be a number"
+    if not math.isfinite(number):
+        return "it must be a number"
+    if number < float(rules.get("MinValue", number)):
+        return f"it must be at least {rules['MinValue']}"
+    if number > float(rules.get("MaxValue", number)):
+        return f"it must be at most {rules['MaxValue']}"
     return None

@@ -1,0 +1,115 @@
+"""What tests of the control plane share: moto's backends with our classes in them, fresh."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from moto.awslambda import models as lambda_models
+from moto.cloudformation import models
+from moto.core.base_backend import BackendDict
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.iam.models import iam_backends
+from moto.s3.models import s3_backends
+
+from infra.cloud import functions, resources, stacks
+from infra.cloud.functions import ControlSettings, LocalLambda
+from infra.cloud.packages import PackageStore
+from infra.cloud.stacks import LocalCloudFormation
+
+REGION = "us-east-1"
+BUCKET = "packages"
+assert resources
+
+
+def package(source: str = "def handler(event, context):\n    return event\n") -> bytes:
+    """A zip that holds `source` as app.py."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("app.py", source)
+    return packed.getvalue()
+
+
+class ControlPlane:
+    """Lambda and CloudFormation of one account, in this process, and what they asked to retire."""
+
+    def __init__(self, folder: Path) -> None:
+        self.retired: list[tuple[str, str | None, str | None]] = []
+        self.settings = ControlSettings(
+            packages=PackageStore(folder / "packages"),
+            python="3.12",
+            any_python=False,
+            url_base="http://localhost:1",
+            retire=self._retire,
+        )
+        functions.install(self.settings)
+        stacks.install()
+        iam = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
+        self.role = iam.create_role("role", "{}", "/", None, "", [], "3600").arn
+        self.s3: Any = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+        self.s3.create_bucket(BUCKET, REGION)
+
+    @property
+    def functions(self) -> LocalLambda:
+        """Lambda's control plane."""
+        return cast(LocalLambda, lambda_models.lambda_backends[DEFAULT_ACCOUNT_ID][REGION])
+
+    @property
+    def stacks(self) -> LocalCloudFormation:
+        """CloudFormation."""
+        backends = models.cloudformation_backends
+        return cast(LocalCloudFormation, backends[DEFAULT_ACCOUNT_ID][REGION])
+
+    def upload(self, key: str, source: str) -> dict[str, str]:
+        """Put a package in S3; returns what `Code` says of it in a template."""
+        self.s3.put_object(BUCKET, key, package(source))
+        return {"S3Bucket": BUCKET, "S3Key": key}
+
+    def create_function(self, name: str = "sample", **changes: Any) -> Any:
+        """CreateFunction."""
+        spec = {
+            "FunctionName": name,
+            "Runtime": "python3.12",
+            "Role": self.role,
+            "Handler": "app.handler",
+            "Code": self.upload(name, "def handler(event, context):\n    return event\n"),
+        }
+        return self.functions.create_function({**spec, **changes})
+
+    def deploy(
+        self, template: Mapping[str, Any], parameters: Mapping[str, str] | None = None
+    ) -> Any:
+        """Create or update the stack `sample` through a change set; returns the stack."""
+        names = [stack.name for stack in self.stacks.stacks.values()]
+        kind = "UPDATE" if "sample" in names else "CREATE"
+        change_set, _ = self.stacks.create_change_set(
+            "sample", "change", json.dumps(template), dict(parameters or {}), "", kind
+        )
+        self.stacks.execute_change_set(change_set)
+        return self.stacks.get_stack("sample")
+
+    def _retire(
+        self, function: str, *, version: str | None = None, keep: str | None = None
+    ) -> None:
+        self.retired.append((function, version, keep))
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Iterator[ControlPlane]:
+    """A control plane with nothing in it; moto is as it was afterwards."""
+    kept = (
+        vars(models)["ResourceMap"],
+        models.cloudformation_backends.backend,
+        lambda_models.lambda_backends.backend,
+    )
+    BackendDict.reset()
+    yield ControlPlane(tmp_path)
+    BackendDict.reset()
+    vars(models)["ResourceMap"] = kept[0]
+    models.cloudformation_backends.backend = kept[1]
+    lambda_models.lambda_backends.backend = kept[2]

@@ -1,0 +1,60 @@
+"""Every resource type that is said to be imitated is, and the rest is listed or refused."""
+
+from __future__ import annotations
+
+import pytest
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.parsing import NULL_MODELS, get_model_map
+
+from infra.cloud import resources
+from infra.cloud.support import IMITATED, RECORDED, refuse_unsupported, without_effect
+
+assert resources
+
+
+@pytest.mark.parametrize("kind", sorted(IMITATED))
+def test_an_imitated_type_has_a_class(kind: str) -> None:
+    """Of moto's, or of ours in its place."""
+    assert kind in get_model_map()
+
+
+@pytest.mark.parametrize("kind", sorted(RECORDED))
+def test_a_recorded_type_does_nothing(kind: str) -> None:
+    """There is nothing of it that could be imitated."""
+    assert kind in NULL_MODELS or hasattr(get_model_map()[kind], "TYPE")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, kind in vars(resources).items() if hasattr(kind, "TYPE")]
+)
+def test_a_class_of_ours_takes_the_place_of_motos(name: str) -> None:
+    """And the table of types knows it."""
+    kind = vars(resources)[name]
+    if getattr(kind, "TYPE", None) is not None:
+        assert kind is get_model_map()[kind.TYPE]
+        assert kind.TYPE in {*IMITATED, *RECORDED}
+
+
+def test_unsupported_types_are_refused_together() -> None:
+    """All of them in one message, with their names."""
+    template = {
+        "Resources": {
+            "B": {"Type": "AWS::EC2::Instance"},
+            "A": {"Type": "Custom::Thing"},
+            "C": {"Type": "AWS::SNS::Topic"},
+        }
+    }
+    with pytest.raises(ValidationError, match=r"A \(Custom::Thing\), B \(AWS::EC2::Instance\)"):
+        refuse_unsupported(template)
+
+
+def test_what_has_no_effect_is_listed() -> None:
+    """Types and properties."""
+    template = {
+        "Resources": {
+            "F": {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "", "VpcConfig": {}}},
+            "P": {"Type": "AWS::Lambda::Permission"},
+        }
+    }
+    expected = ["F.VpcConfig (AWS::Lambda::Function)", "P (AWS::Lambda::Permission)"]
+    assert expected == list(without_effect(template))
