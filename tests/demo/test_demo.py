@@ -27,7 +27,7 @@ def test_demo_proves_what_it_says() -> None:
     figures = json.loads(finished.stdout)
     wave = figures["wave"]
     assert (wave["asked"], wave["proven"], wave["distinct"], wave["new"]) == (10, 10, 10, 10)
-    assert wave["rounds"] == 1
+    assert 1 <= wave["rounds"] <= 3
     assert wave["billed_ms"] > 0
     assert figures["steady_wave"]["new"] == 0
     assert figures["burst"]["with_warmer"]["cold_starts"] == 0
