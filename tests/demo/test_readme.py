@@ -7,14 +7,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from infra.cloud.local_cloud import runtime_python
 from infra.cloud.process import CloudProcess
 from infra.cloud.transform import parse
 from infra.demo.sam import PROJECT
+from infra.demo.table import results
+from tests.demo.test_figures import FIGURES
 
 README = (PROJECT / "README.md").read_text()
 RUNTIME = PROJECT / ".tools" / "runtime"
@@ -64,6 +68,18 @@ def test_make_targets_of_the_readme_exist() -> None:
     for target in {*re.findall(r"`make ([a-z-]+)`", README), "demo", "test"}:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     assert re.search(r"^demo:.*\n\t@\$\(WARMER\) demo$", makefile, re.MULTILINE)
+
+
+def test_the_output_shown_has_the_rows_that_the_demo_prints() -> None:
+    """The figures are of one run on some machine; the rows are those of every run."""
+    printed = StringIO()
+    Console(width=100, file=printed).print(results(FIGURES))
+    ((*shown,),) = blocks("text")
+
+    def labels(lines: list[str]) -> list[str]:
+        return [re.split("[│┃]", line)[1].strip() for line in lines if line[:1] in "│┃"]
+
+    assert labels(shown) == labels(printed.getvalue().splitlines())
 
 
 def test_warmer_prime_runs() -> None:
