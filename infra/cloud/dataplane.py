@@ -6,7 +6,7 @@ import math
 import resource
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,13 +14,15 @@ from typing import Self
 
 from infra.cloud.environment import Environment, Host, State
 from infra.cloud.execution import Status, execute
-from infra.cloud.function import FunctionVersion, Invocation, Outcome
+from infra.cloud.failure import RestoreFailed
+from infra.cloud.function import FunctionVersion, InitType, Invocation, Outcome
 from infra.cloud.ledger import Ledger
 from infra.cloud.log_stream import LogPump, LogSink, LogStream
-from infra.cloud.pool import Concurrency, Pool
+from infra.cloud.pool import Concurrency, Pool, ScalingRate
+from infra.cloud.provisioner import Provisioned, Provisioner, Stock
 from infra.cloud.sandbox import Sandbox, SandboxFactory
 from infra.cloud.settings import CloudSettings
-from warmer.errors import CloudError, Throttled
+from warmer.errors import CloudError, ConfigurationError, Throttled
 
 __all__ = ["DataPlane", "EnvironmentView"]
 
@@ -35,15 +37,17 @@ class EnvironmentView:
     key: str
     state: State
     log_stream: str
+    init_type: InitType
 
 
 class DataPlane:
     """Execution environments of all functions, and the rules by which requests reach them.
 
-    A request gets the most recently used idle environment of its version, or causes a new one and
-    waits for its INIT. An idle environment is ended when T has passed since its last request.
+    A request gets a provisioned environment of its version, or the most recently used idle one, or
+    causes a new one and waits for its INIT. An environment is frozen while it is idle, and ended
+    when T has passed since its last request, or when it has reached its maximum lifetime.
     Thread-safe. Two threads of its own: one ends idle environments, one reads their output; a third
-    starts processes, which die with it.
+    starts processes, which die with it; more while environments are provisioned.
 
     Each environment holds some four open files, so the process's soft limit is raised to the hard
     one. Raises CloudError when the isolation asked for is not to be had.
@@ -56,6 +60,7 @@ class DataPlane:
         self._changed = threading.Condition()
         self._pool: Pool[Environment] = Pool(settings)
         self._concurrency = Concurrency(settings.account_concurrency)
+        self._scaling = ScalingRate(settings.scaling_rate)
         self._all: dict[str, Environment] = {}
         self._running = 0
         self._closed = False
@@ -63,6 +68,9 @@ class DataPlane:
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
         self._logs = LogPump(logs, self._output_ended)
         self._host = Host(settings, self._spawn, self._factory.task_root, ledger, self._logs)
+        self._provisioner = Provisioner(
+            Stock(self._changed, self._all.values, self._create, self._release, self._retire)
+        )
         self._reaper = threading.Thread(target=self._reap, name="reaper", daemon=True)
         self._reaper.start()
 
@@ -71,20 +79,21 @@ class DataPlane:
     ) -> Outcome:
         """Run one request; blocks until it is answered.
 
-        reserved: the function's reserved concurrency, or None.
-        Raises Throttled at once when a limit is reached, and CloudError when no environment can be
-        made or the data plane is closing. An error of the function is an Outcome.
+        reserved: the function's reserved concurrency; None for what `reserve` was told.
+        Raises Throttled at once when a limit is reached, RestoreFailed under SnapStart, and
+        CloudError when no environment can be made or the data plane is closing. An error of the
+        function is an Outcome.
         """
         with self._changed:
             self._refuse_when_closed()
             try:
-                self._concurrency.enter(version.arn, reserved)
+                environment = self._admit(version, reserved)
             except Throttled as error:
                 self._ledger.throttled(version, invocation, error.reason)
                 raise
             self._running += 1
         try:
-            return self._run(version, invocation)
+            return self._run(version, invocation, environment)
         finally:
             with self._changed:
                 self._concurrency.leave(version.arn)
@@ -92,22 +101,50 @@ class DataPlane:
                 if self._closed:
                     self._changed.notify_all()
 
+    def reserve(self, function: str, concurrency: int | None) -> None:
+        """Set concurrency aside for a function (its ARN), so that others cannot use it; None: no.
+
+        AWS Lambda developer guide, "Configuring reserved concurrency".
+        """
+        with self._changed:
+            self._concurrency.reserve(function, concurrency)
+
+    def provision(self, version: FunctionVersion, count: int) -> None:
+        """Have `count` environments of a version made ahead of requests; returns at once.
+
+        They are initialised as "provisioned-concurrency", are kept beyond T, are replaced when they
+        end, and get requests first; what they cannot take spills over to on-demand environments.
+        Under SnapStart they are parked instead, and the first request to each restores it: one
+        parked environment, always replaced, is what publishing a version gives on AWS.
+        A count of 0 takes them away. Raises ConfigurationError for a count below 0.
+        """
+        if count < 0:
+            raise ConfigurationError("provisioned concurrency", count, "0 or more")
+        with self._changed:
+            self._refuse_when_closed()
+        self._provisioner.request(version, count)
+        self._count_provisioned(version.arn)
+
+    def provisioned(self, version: FunctionVersion) -> Provisioned | None:
+        """How far a version's provisioned concurrency has come; None when it has none."""
+        return self._provisioner.status(version)
+
     def retire(self, function: str, *, version: str | None = None, keep: str | None = None) -> None:
         """End a function's environments: idle ones now, busy ones after their request.
 
-        version: only those of this version. keep: not those with this key.
+        Provisioned ones are not replaced. version: only those of this version. keep: not those with
+        this key.
         """
 
-        def concerned(environment: Environment) -> bool:
-            found = environment.version
+        def concerned(found: FunctionVersion) -> bool:
             return found.name == function and version in (None, found.version) and found.key != keep
 
         with self._changed:
-            idle = self._pool.remove(concerned)
-            for environment in self._all.values():
-                environment.retired = environment.retired or concerned(environment)
-        for environment in idle:
-            self._end(environment, "retired")
+            arns = {item.version.arn for item in self._all.values() if concerned(item.version)}
+        self._provisioner.forget(concerned)
+        self._retire(lambda environment: concerned(environment.version))
+        for arn in arns:
+            self._count_provisioned(arn)
 
     def environments(self) -> tuple[EnvironmentView, ...]:
         """The environments that exist now, oldest first."""
@@ -120,6 +157,7 @@ class DataPlane:
                     item.key,
                     item.state,
                     item.stream.name,
+                    item.version.init_type,
                 )
                 for item in self._all.values()
             )
@@ -134,6 +172,7 @@ class DataPlane:
             if self._closed:
                 return
             self._closed = True
+            self._provisioner.stop()
             idle = self._pool.remove(lambda _: True)
             for environment in self._all.values():
                 environment.kill()
@@ -142,9 +181,11 @@ class DataPlane:
             self._end(environment, "closed")
         with self._changed:
             self._changed.wait_for(lambda: self._running == 0)
+        self._provisioner.join()
         self._reaper.join()
         self._logs.close()
         self._spawner.shutdown()
+        self._factory.close()
 
     def __enter__(self) -> Self:
         return self
@@ -157,14 +198,32 @@ class DataPlane:
     ) -> None:
         self.close()
 
-    def _run(self, version: FunctionVersion, invocation: Invocation) -> Outcome:
+    def _admit(self, version: FunctionVersion, reserved: int | None) -> Environment | None:
+        """Count a request in. Returns an idle environment for it, or None: one may be made."""
+        self._concurrency.enter(version.arn, reserved)
+        environment = self._pool.take(version.key)
+        if environment is None:
+            try:
+                self._scaling.take(version.arn, time.monotonic())
+            except Throttled:
+                self._concurrency.leave(version.arn)
+                raise
+        elif environment.state == "idle":
+            environment.state = "busy"
+        return environment
+
+    def _run(
+        self, version: FunctionVersion, invocation: Invocation, idle: Environment | None
+    ) -> Outcome:
         sequence = self._ledger.invoked(version, invocation)
         try:
-            environment = self._obtain(version)
-            self._ledger.placed(sequence, environment.id, cold=environment.state == "new")
+            environment = self._obtain(version, idle)
+            served = self._provisioner.serves(environment)
+            self._ledger.placed(sequence, environment.id, environment.cold, served)
             outcome, status = self._use(environment, invocation)
-        except BaseException:
-            self._ledger.completed(sequence, "failed")
+        except BaseException as error:
+            refused = isinstance(error, RestoreFailed)
+            self._ledger.completed(sequence, "error" if refused else "failed")
             raise
         self._ledger.completed(
             sequence, status, outcome.duration_ms, outcome.billed_ms, outcome.init_ms
@@ -175,28 +234,48 @@ class DataPlane:
 
     def _use(self, environment: Environment, invocation: Invocation) -> tuple[Outcome, Status]:
         reason = "failed"
+        if environment.state == "parked":
+            self._provisioner.left(environment)  # no longer one that waits: another is made
         try:
             outcome, status = execute(environment, invocation)
             reason = environment.end_reason
             self._logs.deliver(environment.stream)
             return outcome, status
+        except RestoreFailed:
+            reason = environment.end_reason
+            raise
         finally:
             self._release(environment, reason)
 
-    def _obtain(self, version: FunctionVersion) -> Environment:
+    def _obtain(self, version: FunctionVersion, idle: Environment | None) -> Environment:
         """An idle environment whose process is alive, or one that has yet to be initialised."""
-        while True:
+        while idle is not None:
+            if idle.usable:
+                return idle
+            self._end(idle, "exited")
             with self._changed:
                 self._refuse_when_closed()
-                environment = self._pool.take(version.key)
-                if environment is None:
-                    environment = Environment(version, self._host)
-                    self._all[environment.id] = environment
-                    return environment
-                environment.state = "busy"
-            if environment.usable:
-                return environment
-            self._end(environment, "exited")
+                idle = self._pool.take(version.key)
+        with self._changed:
+            self._refuse_when_closed()
+            return self._create(version)
+
+    def _create(self, version: FunctionVersion, init_type: InitType | None = None) -> Environment:
+        environment = Environment(version, self._host, init_type)
+        self._all[environment.id] = environment
+        return environment
+
+    def _retire(self, concerned: Callable[[Environment], bool]) -> None:
+        with self._changed:
+            idle = self._pool.remove(concerned)
+            for environment in self._all.values():
+                environment.retired = environment.retired or concerned(environment)
+        for environment in idle:
+            self._end(environment, "retired")
+
+    def _count_provisioned(self, function: str) -> None:
+        with self._changed:
+            self._concurrency.provision(function, self._provisioner.concurrency(function))
 
     def _release(self, environment: Environment, reason: str) -> None:
         """Put an environment back among the idle, or end it."""
@@ -210,7 +289,8 @@ class DataPlane:
             elif usable and self._pool.outlived(environment, now):
                 reason = "lifetime"
             elif usable:
-                environment.state = "idle"
+                if environment.state != "parked":
+                    environment.state = "idle"
                 self._pool.put(environment, now)
                 if self._pool.expiry(environment) < self._reaper_wakes:
                     self._changed.notify_all()
@@ -221,6 +301,7 @@ class DataPlane:
         environment.end(reason)
         with self._changed:
             del self._all[environment.id]
+        self._provisioner.left(environment)
 
     def _output_ended(self, stream: LogStream) -> None:
         """An environment's processes are gone: if it was idle, nobody else will notice."""

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Enters an execution environment: runs as pid 1 of fresh mount and pid namespaces, none of whose
-# mounts reach the machine. Usage: enter.sh FSTAB VARIABLES
+# mounts reach the machine. Usage: enter.sh FSTAB VARIABLES [CGROUP.PROCS...]
 # stdin is a pipe to the cloud: two lines with process ids, as the cloud numbers them, go there; its
 # end tells the cloud that this shell is gone.
 set -eu
@@ -10,7 +10,12 @@ exec 4</proc 5<"$2"
 read -r pid rest </proc/self/fd/4/self/stat
 echo "$pid" >&0
 
-mount --all --fstab "$1"
+fstab=$1
+shift 2
+# Joined while the machine's file systems can be reached; 0 means this process.
+for procs; do echo 0 >"$procs"; done
+
+mount --all --fstab "$fstab"
 mount -o remount,bind,ro /
 cd /var/task
 unset OLDPWD

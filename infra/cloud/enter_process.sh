@@ -1,10 +1,14 @@
 #!/bin/sh
 # Starts a function without namespaces, where the kernel forbids them: /tmp, processes and files are
-# shared with the machine. Usage: enter_process.sh RUNTIME VARIABLES. stdin as in enter.sh.
+# shared with the machine. Usage: enter_process.sh RUNTIME VARIABLES [CGROUP.PROCS...].
+# stdin as in enter.sh.
 set -eu
 
 echo "$$" >&0
 exec 5<"$2"
+python=$1/bin/python3
+shift 2
+for procs; do echo 0 >"$procs"; done
 ulimit -n 1024
 
 (
@@ -17,5 +21,5 @@ ulimit -n 1024
     cd "$LAMBDA_TASK_ROOT"
     unset OLDPWD
     # pdeathsig: the function dies with the shell, which dies with the cloud.
-    exec /usr/bin/env setpriv --pdeathsig KILL "$1/bin/python3" -m awslambdaric "$_HANDLER"
+    exec /usr/bin/env setpriv --pdeathsig KILL "$python" -m awslambdaric "$_HANDLER"
 )

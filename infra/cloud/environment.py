@@ -6,19 +6,22 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from infra.cloud import report
 from infra.cloud.failure import (
+    Exit,
     Failure,
+    InitFailed,
+    RestoreFailed,
     exit_failure,
     failure_reported,
     response_too_large,
     timeout_failure,
 )
-from infra.cloud.function import FunctionVersion, Invocation
+from infra.cloud.function import FunctionVersion, InitType, Invocation
 from infra.cloud.ledger import Ledger
 from infra.cloud.log_stream import LogPump, LogStream
 from infra.cloud.runtime_api import MAX_RESPONSE_BYTES, Call, RuntimeApi, RuntimeGone
@@ -26,9 +29,9 @@ from infra.cloud.sandbox import Sandbox
 from infra.cloud.settings import CloudSettings
 from infra.cloud.variables import function_variables
 
-__all__ = ["Environment", "Host", "InitFailed", "State"]
+__all__ = ["Environment", "Host", "State"]
 
-State = Literal["new", "initialising", "busy", "idle", "ended"]
+State = Literal["new", "initialising", "parked", "restoring", "busy", "idle", "ended"]
 # AWS Lambda developer guide: INIT under provisioned concurrency and SnapStart may take
 # max(130 s, function time-out).
 _PREPARED_INIT_SECONDS = 130.0
@@ -49,50 +52,21 @@ class Host:
     logs: LogPump
 
 
-class InitFailed(Exception):
-    """INIT ended without a first /next.
-
-    init_ms: how long it lasted. error_type: as the runtime says; "" when it was too slow.
-    payload: what the runtime reported, or None. exit_status: its own, when it just ended.
-    """
-
-    def __init__(
-        self,
-        init_ms: float,
-        error_type: str = "",
-        payload: bytes | None = None,
-        exit_status: int | None = None,
-    ) -> None:
-        self.init_ms = init_ms
-        self.error_type = error_type
-        self.payload = payload
-        self.exit_status = exit_status
-        super().__init__(f"INIT failed after {init_ms:.0f} ms: {error_type or 'too slow'}")
-
-    @property
-    def too_slow(self) -> bool:
-        """Whether the limit passed."""
-        return self.payload is None and self.exit_status is None
-
-    def as_failure(self, request_id: str, timeout_seconds: float) -> Failure:
-        """What the request that waited for this INIT is told."""
-        if self.payload is not None:
-            return failure_reported(self.payload, self.error_type, ends_environment=True)
-        if self.exit_status is not None:
-            return exit_failure(request_id, self.exit_status)
-        return timeout_failure(request_id, timeout_seconds)
-
-
 class Environment:
     """An execution environment, used by one thread at a time: the one that took it from the pool.
 
-    Only `kill` may be called by others. `state` is for looking at; `end_reason` says why the
-    environment is no longer `usable`, when it is not.
+    It is frozen while it waits for a request, and while it is parked: initialised for SnapStart and
+    not yet restored. Only `kill` may be called by others. `state` is for looking at; `end_reason`
+    says why the environment is no longer `usable`, when it is not.
+
+    init_type: what the function is told; None for the version's own.
     """
 
-    def __init__(self, version: FunctionVersion, host: Host) -> None:
+    def __init__(
+        self, version: FunctionVersion, host: Host, init_type: InitType | None = None
+    ) -> None:
         self.id = uuid.uuid4().hex
-        self.version = version
+        self.version = version if init_type is None else replace(version, init_type=init_type)
         self.born = time.monotonic()
         self.idle_since = self.born
         self.retired = False
@@ -105,11 +79,13 @@ class Environment:
         self._api = RuntimeApi()
         self._sandbox: Sandbox | None = None
         self._waiting: Call | None = None
+        self._parked: Call | None = None
+        self._frozen = False
         self._lost = False
         self._peak_memory_mb = 0
         self._kill_lock = threading.Lock()
         self._killed = False
-        host.ledger.spawned(self.id, version)
+        host.ledger.spawned(self.id, self.version)
         self.stream.write(report.init_start_line(version))
 
     @property
@@ -118,9 +94,29 @@ class Environment:
         return self.version.key
 
     @property
+    def provisioned(self) -> bool:
+        """Whether it is provisioned concurrency: made ahead, and kept however long it is idle."""
+        return self.version.init_type == "provisioned-concurrency"
+
+    @property
+    def kept(self) -> bool:
+        """Whether no idle lifetime ends it."""
+        return self.provisioned or self.state == "parked"
+
+    @property
+    def rank(self) -> int:
+        """Requests go to the lowest: provisioned, then used before, then still to be restored."""
+        return 0 if self.provisioned else 2 if self.state == "parked" else 1
+
+    @property
     def usable(self) -> bool:
-        """Whether its runtime waits for a request."""
-        return self._waiting is not None and not self.has_ended()
+        """Whether its runtime waits for a request, or to be restored."""
+        return (self._waiting or self._parked) is not None and not self.has_ended()
+
+    @property
+    def cold(self) -> bool:
+        """Whether a request that it gets now waits for an INIT or a restore."""
+        return self.state in ("new", "parked")
 
     def has_ended(self) -> bool:
         """Whether its processes have come and gone."""
@@ -141,6 +137,9 @@ class Environment:
     def initialise(self, limit_seconds: float | None = None) -> float:
         """Create the sandbox and run INIT: from executing the interpreter to its first /next.
 
+        Under SnapStart INIT ends when the runtime asks to be restored: the environment is then
+        parked, and `restore` must come before the first request.
+
         limit_seconds: by default `init_limit_seconds()`. May be called again after a failure: the
         environment then gets new processes. Returns INIT in milliseconds.
         Raises InitFailed, and CloudError when no sandbox can be made.
@@ -149,7 +148,7 @@ class Environment:
         limit = self.init_limit_seconds() if limit_seconds is None else limit_seconds
         began = self._start()
         try:
-            self._await_next(began + limit)
+            self._await_next(began + limit, may_park=self.version.init_type == "snap-start")
         except TimeoutError:
             self.end_reason = "init-timeout"
             self._stop()
@@ -157,7 +156,8 @@ class Environment:
         except RuntimeGone:
             self.end_reason = "init-error"
             lasted = _since(began)
-            raise InitFailed(lasted, "Runtime.ExitError", exit_status=self._stop()) from None
+            ended = self._stop()
+            raise InitFailed(lasted, ended.error_type, exited=ended) from None
         except _ReportedError as error:
             self.end_reason = "init-error"
             lasted = _since(began)
@@ -167,7 +167,52 @@ class Environment:
         init_ms = _since(began)
         self._host.ledger.ready(self.id, init_ms)
         self.peak_memory_mb()  # should it end by itself, this is what is known
+        if self._parked is not None:
+            self.state = "parked"
+        if self._sandbox is not None:
+            self._sandbox.limit_cpu()  # INIT had more (AWS: a boost)
         return init_ms
+
+    def restore(self) -> float:
+        """Answer a parked runtime's /restore/next: its after-restore hooks run until it asks /next.
+
+        Returns how long that took, in milliseconds. Raises RestoreFailed after 10 s, when a hook
+        fails, or when the runtime ends.
+        """
+        began = time.monotonic()
+        parked, self._parked = self._parked, None
+        assert parked is not None
+        self.state = "restoring"
+        self.thaw()
+        self.end_reason = "restore-error"
+        try:
+            self._api.answer(parked, 200)
+            self._await_next(began + self._host.settings.restore_limit_seconds)
+        except TimeoutError:
+            self.end_reason = "restore-timeout"
+            self._stop()
+            raise RestoreFailed(_since(began), "SnapStartTimeoutException") from None
+        except (RuntimeGone, _ReportedError) as error:
+            lasted = _since(began)
+            self._stop()
+            reported = error.call.error_type if isinstance(error, _ReportedError) else ""
+            raise RestoreFailed(lasted, "SnapStartException", reported) from None
+        self.end_reason = "exited"
+        restore_ms = _since(began)
+        self._host.ledger.restored(self.id, restore_ms)
+        return restore_ms
+
+    def freeze(self) -> None:
+        """Stop everything inside, until `thaw`."""
+        if self._sandbox is not None:
+            self._sandbox.freeze()
+            self._frozen = True
+
+    def thaw(self) -> None:
+        """Let everything inside go on, if it is frozen."""
+        if self._frozen and self._sandbox is not None:
+            self._sandbox.thaw()
+        self._frozen = False
 
     def exchange(self, invocation: Invocation, deadline: float) -> bytes | Failure:
         """Give a request to the runtime and wait for what it answers.
@@ -175,6 +220,7 @@ class Environment:
         deadline: `time.monotonic()` seconds. Afterwards the environment is `usable`, or ended.
         """
         self.state = "busy"
+        self.thaw()
         try:
             answer = self._answer(invocation, deadline)
         except TimeoutError:
@@ -182,10 +228,13 @@ class Environment:
             self._stop()
             return timeout_failure(invocation.request_id, self.version.timeout_seconds)
         except RuntimeGone:
-            return exit_failure(invocation.request_id, self._stop())
+            ended = self._stop()
+            self.end_reason = "out-of-memory" if ended.out_of_memory else "exited"
+            return exit_failure(invocation.request_id, ended)
         try:
             # What the runtime does before it asks again is still part of this invoke.
             self._await_next(deadline)
+            self.freeze()
         except (TimeoutError, RuntimeGone, _ReportedError):
             self._stop()
         return answer
@@ -227,20 +276,22 @@ class Environment:
         host.logs.watch(self.stream, sandbox.output)
         return began
 
-    def _stop(self) -> int:
-        """End the processes, if there are any, and read all that they wrote. Returns the status."""
+    def _stop(self) -> Exit:
+        """End the processes, if there are any, and read all that they wrote. Returns how."""
         with self._kill_lock:
             sandbox, self._sandbox = self._sandbox, None
-        self._waiting = None
+        self._waiting = self._parked = None
+        self._frozen = False
         if sandbox is None:
-            return 0
+            return Exit(0)
         self._peak_memory_mb = max(self._peak_memory_mb, sandbox.peak_memory_mb())
         self._api.unwatch()
-        status = sandbox.end()
+        ended = sandbox.end()
         self._host.logs.unwatch(self.stream, sandbox.output)
-        return status
+        return ended
 
-    def _await_next(self, deadline: float) -> None:
+    def _await_next(self, deadline: float, may_park: bool = False) -> None:
+        """Wait until the runtime asks for a request, or, if it may, to be restored."""
         while True:
             call = self._api.receive(deadline)
             if call.kind == "next":
@@ -249,11 +300,10 @@ class Environment:
             if call.kind in ("init-error", "restore-error"):
                 self._api.answer(call, 202, _ACCEPTED)
                 raise _ReportedError(call)
-            if call.kind == "restore-next":
-                # Nothing is snapshot yet: an environment is restored as soon as it may be.
-                self._api.answer(call, 200)
-            else:
-                self._refuse_state(call)
+            if call.kind == "restore-next" and may_park:
+                self._parked = call
+                return
+            self._refuse_state(call)
 
     def _answer(self, invocation: Invocation, deadline: float) -> bytes | Failure:
         self._deliver(invocation, deadline)

@@ -1,4 +1,4 @@
-"""Runs one invocation in an environment: INIT if it must, the exchange, the log, the figures."""
+"""Runs one invocation in an environment: INIT or restore if it must, the exchange, the figures."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from infra.cloud import report
-from infra.cloud.environment import Environment, InitFailed
-from infra.cloud.failure import Failure
+from infra.cloud.environment import Environment
+from infra.cloud.failure import Failure, InitFailed, RestoreFailed
 from infra.cloud.function import Invocation, Outcome
 
 __all__ = ["Status", "execute"]
@@ -20,22 +20,29 @@ Status = Literal["success", "error", "timeout"]
 
 @dataclass(frozen=True)
 class _Init:
-    """INIT as one request met it: `repeat` when it was too slow and must be done again."""
+    """INIT as one request met it: `repeat` when it was too slow and must be done again.
+
+    restore_ms: what restoring took, under SnapStart, where `ms` is None: INIT is no request's then.
+    """
 
     ms: float | None = None
     failure: Failure | None = None
     repeat: bool = False
+    restore_ms: float | None = None
 
 
 def execute(environment: Environment, invocation: Invocation) -> tuple[Outcome, Status]:
     """Run one request to its end.
 
     The environment is `usable` afterwards, or is to be ended. Raises CloudError when no sandbox can
-    be made.
+    be made, RestoreFailed when one cannot be restored.
     """
     version, stream = environment.version, environment.stream
     stream.start_tail()
+    cold = environment.cold
     init = _initialise(environment, invocation) if environment.state == "new" else _Init()
+    if environment.state == "parked":
+        init = _Init(restore_ms=_restore(environment))
     stream.write(report.start_line(invocation.request_id, version.version))
     began = time.monotonic()
     answer: bytes | Failure
@@ -53,8 +60,9 @@ def execute(environment: Environment, invocation: Invocation) -> tuple[Outcome, 
         function_error=None if failure is None else "Unhandled",
         executed_version=version.version,
         environment_id=environment.id,
-        cold=init.ms is not None,
+        cold=cold,
         init_ms=init.ms,
+        restore_ms=init.restore_ms,
         duration_ms=duration_ms,
         billed_ms=_billed_ms(environment, init, duration_ms),
         max_memory_mb=environment.peak_memory_mb(),
@@ -65,7 +73,12 @@ def execute(environment: Environment, invocation: Invocation) -> tuple[Outcome, 
 
 def _initialise(environment: Environment, invocation: Invocation) -> _Init:
     try:
-        return _Init(environment.initialise())
+        init_ms = environment.initialise()
+        if environment.state == "parked":
+            # Nobody prepared the version: this request waits for what AWS does at publishing.
+            environment.stream.write(report.init_report_line(init_ms))
+            return _Init()
+        return _Init(init_ms)
     except InitFailed as error:
         status = "timeout" if error.too_slow else "error"
         environment.stream.write(
@@ -77,6 +90,20 @@ def _initialise(environment: Environment, invocation: Invocation) -> _Init:
         return _Init(
             error.init_ms, error.as_failure(invocation.request_id, version.timeout_seconds)
         )
+
+
+def _restore(environment: Environment) -> float:
+    stream, version = environment.stream, environment.version
+    stream.write(report.restore_start_line(version))
+    try:
+        restore_ms = environment.restore()
+    except RestoreFailed as error:
+        status = "timeout" if error.status == 408 else "error"
+        stream.drain(finish=True)
+        stream.write(report.restore_report_line(error.restore_ms, status, error.error_type or None))
+        raise
+    stream.write(report.restore_report_line(restore_ms))
+    return restore_ms
 
 
 def _answer(

@@ -24,6 +24,8 @@ class FunctionVersion:
     code_sha256: digest of the zip, as Lambda's CodeSha256 (base64).
     variables: the function's own environment variables.
     timeout_seconds, memory_mb, ephemeral_storage_mb: as in the function's configuration.
+    init_type: "snap-start" for a published version with SnapStart; provisioned environments of an
+        "on-demand" version are told "provisioned-concurrency".
     """
 
     account_id: str
@@ -49,11 +51,14 @@ class FunctionVersion:
 
     @cached_property
     def key(self) -> str:
-        """Name, version and a digest of all else: environments are shared only within one key."""
+        """Name, version and a digest of all else: environments are shared only within one key.
+
+        How an environment was initialised makes no difference to the requests that it can serve.
+        """
         digest = hashlib.sha256()
         for item in fields(self):
             # Where the package is unpacked says nothing about what it holds.
-            value = getattr(self, item.name) if item.name != "code" else ""
+            value = getattr(self, item.name) if item.name not in ("code", "init_type") else ""
             value = sorted(value.items()) if isinstance(value, Mapping) else value
             digest.update(f"{item.name}={value!r}\n".encode())
         return f"{self.name}:{self.version}:{digest.hexdigest()[:16]}"
@@ -71,6 +76,7 @@ class Invocation:
     client_context: JSON text for the Lambda-Runtime-Client-Context header, already checked.
     invoked_arn: the ARN as the caller qualified it (`context.invoked_function_arn`).
     ping: the client context carries `custom.warmer`; only the ledger looks at it.
+    reserved: the function has reserved concurrency; only the ledger looks at it.
     """
 
     request_id: str
@@ -79,6 +85,12 @@ class Invocation:
     client_context: str | None = None
     kind: InvocationKind = "request"
     ping: bool = False
+    reserved: bool = False
+
+    @property
+    def qualifier(self) -> str:
+        """The version or alias of the ARN; empty for an unqualified one."""
+        return self.invoked_arn.partition(":function:")[2].partition(":")[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +98,13 @@ class Outcome:
     """What came of one invocation.
 
     payload: the response, or the error as JSON when function_error is "Unhandled".
-    init_ms: INIT that this request waited for, in milliseconds; None unless cold.
+    cold: the request waited for an INIT, or, under SnapStart, for a restore.
+    init_ms: INIT that this request waited for, in milliseconds; None unless cold, and None under
+        SnapStart, where INIT belongs to no request.
+    restore_ms: the restore that it waited for, under SnapStart; else None.
     duration_ms, billed_ms: as in the REPORT line; billed includes INIT when cold
-        (AWS Lambda pricing: INIT of on-demand zip packages is billed since 1 August 2025).
+        (AWS Lambda pricing: INIT of on-demand zip packages is billed since 1 August 2025), and not
+        the restore, which that line has a field of its own for.
     max_memory_mb: sum of the peak resident sizes of the environment's processes, in MiB.
     log_tail: the last 4 KB that this invocation logged.
     """
@@ -104,3 +120,4 @@ class Outcome:
     billed_ms: int
     max_memory_mb: int
     log_tail: bytes
+    restore_ms: float | None = None

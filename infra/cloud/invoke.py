@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from infra.cloud.background import EventInvokes
 from infra.cloud.dataplane import DataPlane
+from infra.cloud.failure import RestoreFailed
 from infra.cloud.function import Invocation, InvocationKind, Outcome
 from infra.cloud.functions import LocalLambda, Resolved
 from infra.cloud.refusal import InvokeRefused, refusal
@@ -55,7 +56,8 @@ class Invoker:
     ) -> Outcome:
         """One synchronous invoke.
 
-        Raises InvokeRefused when it is throttled (429), and when the cloud itself fails (500).
+        Raises InvokeRefused when it is throttled (429), when SnapStart cannot restore it (408 or
+        400), and when the cloud itself fails (500).
         """
         invocation = Invocation(
             request_id=str(uuid.uuid4()),
@@ -64,6 +66,7 @@ class Invoker:
             invoked_arn=target.invoked_arn,
             kind=kind,
             ping=_is_ping(client_context),
+            reserved=target.reserved_concurrency is not None,
         )
         try:
             return self._plane.invoke(target.version, invocation, target.reserved_concurrency)
@@ -71,6 +74,8 @@ class Invoker:
             raise InvokeRefused(
                 429, "TooManyRequestsException", "Rate Exceeded.", error.reason
             ) from error
+        except RestoreFailed as error:
+            raise InvokeRefused(error.status, error.kind, str(error)) from error
         except CloudError as error:
             raise InvokeRefused(500, "ServiceException", str(error)) from error
 

@@ -7,6 +7,7 @@ cold starts by who waited for an INIT.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from infra.cloud.function import FunctionVersion, Invocation, InvocationKind
+from infra.cloud.function import FunctionVersion, InitType, Invocation, InvocationKind
 
-__all__ = ["EnvironmentRecord", "InvocationRecord", "Ledger"]
+__all__ = ["EnvironmentRecord", "InvocationRecord", "Ledger", "Subscriber"]
+
+_log = logging.getLogger("warmer.cloud")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class EnvironmentRecord:
     pid: the outermost process of the environment, as this machine numbers it.
     init_started: the interpreter is about to be executed; ready_at: it asked for its first request.
     end_reason: why it ended, such as "idle", "lifetime", "retired", "timeout", "exited",
-        "init-error", "init-timeout", "closed".
+        "out-of-memory", "init-error", "init-timeout", "restore-error", "restore-timeout", "closed".
+    init_type: what the function was told. restored_at, restore_ms: under SnapStart.
     """
 
     id: str
@@ -39,6 +43,9 @@ class EnvironmentRecord:
     init_ms: float | None = None
     ended_at: float | None = None
     end_reason: str | None = None
+    init_type: InitType = "on-demand"
+    restored_at: float | None = None
+    restore_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,9 +53,13 @@ class InvocationRecord:
     """One invocation. Times are Unix seconds, durations milliseconds; None means not (yet).
 
     sequence: its place among all invocations, from 0; `Ledger.mark()` is such a number.
-    cold: the request waited for an INIT that it caused.
+    cold: the request waited for an INIT that it caused, or for a restore under SnapStart.
+    provisioned: it was served by provisioned concurrency (True) or spilled over (False); None when
+        the version has none.
     status: "running", "success", "error", "timeout", "throttled", or "failed" when the cloud
         itself could not run it.
+    qualifier: the version or alias that was asked for; empty for none.
+    reserved: the function has reserved concurrency.
     """
 
     sequence: int
@@ -66,6 +77,12 @@ class InvocationRecord:
     billed_ms: int | None = None
     status: str = "running"
     reason: str | None = None
+    provisioned: bool | None = None
+    qualifier: str = ""
+    reserved: bool = False
+
+
+Subscriber = Callable[[EnvironmentRecord | InvocationRecord], None]
 
 
 class Ledger:
@@ -73,6 +90,7 @@ class Ledger:
 
     path: a JSON Lines file to which each change is appended, or None.
     clock: Unix seconds; only tests give another.
+    failures: how often a subscriber raised; each is logged.
     """
 
     def __init__(self, path: Path | None = None, clock: Callable[[], float] = time.time) -> None:
@@ -80,6 +98,8 @@ class Ledger:
         self._clock = clock
         self._environments: dict[str, EnvironmentRecord] = {}
         self._invocations: list[InvocationRecord] = []
+        self._subscribers: list[Subscriber] = []
+        self.failures = 0
         self._file: TextIO | None = None
         if path is not None:
             # Line buffered: what is written survives the cloud being killed.
@@ -92,12 +112,24 @@ class Ledger:
                 self._file.close()
                 self._file = None
 
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call `subscriber` with each record when it is made and whenever it changes, in order.
+
+        It is called under the ledger's lock: it must be quick and must not ask the ledger.
+        """
+        with self._lock:
+            self._subscribers.append(subscriber)
+
     # What the data plane tells.
 
     def spawned(self, environment: str, version: FunctionVersion) -> None:
         """An environment of `version` is being created."""
         record = EnvironmentRecord(
-            environment, version.name, version.version, spawned_at=self._clock()
+            environment,
+            version.name,
+            version.version,
+            spawned_at=self._clock(),
+            init_type=version.init_type,
         )
         with self._lock:
             self._environments[environment] = record
@@ -113,6 +145,13 @@ class Ledger:
         now = self._clock()
         self._change(environment, lambda record: replace(record, ready_at=now, init_ms=init_ms))
 
+    def restored(self, environment: str, restore_ms: float) -> None:
+        """The environment was parked, and has asked for its first request now."""
+        now = self._clock()
+        self._change(
+            environment, lambda record: replace(record, restored_at=now, restore_ms=restore_ms)
+        )
+
     def ended(self, environment: str, reason: str) -> None:
         """The environment's processes are gone."""
         now = self._clock()
@@ -126,11 +165,13 @@ class Ledger:
         """A request was refused for concurrency."""
         self._add(version, invocation, refused_for=reason)
 
-    def placed(self, sequence: int, environment: str, cold: bool) -> None:
-        """The request was given to an environment; `cold` if it must wait for an INIT."""
+    def placed(
+        self, sequence: int, environment: str, cold: bool, provisioned: bool | None = None
+    ) -> None:
+        """The request was given to an environment; the rest as in `InvocationRecord`."""
         with self._lock:
             record = self._invocations[sequence]
-            self._put(replace(record, environment=environment, cold=cold))
+            self._put(replace(record, environment=environment, cold=cold, provisioned=provisioned))
 
     def completed(
         self,
@@ -217,6 +258,8 @@ class Ledger:
                 kind=invocation.kind,
                 ping=invocation.ping,
                 started=self._clock(),
+                qualifier=invocation.qualifier,
+                reserved=invocation.reserved,
             )
             if refused_for is not None:
                 record = replace(
@@ -241,3 +284,9 @@ class Ledger:
     def _append(self, kind: str, record: EnvironmentRecord | InvocationRecord) -> None:
         if self._file is not None:
             self._file.write(json.dumps({"record": kind, **asdict(record)}) + "\n")
+        for subscriber in self._subscribers:
+            try:
+                subscriber(record)
+            except Exception:  # noqa: BLE001 - what a subscriber raises must not fail an invoke
+                self.failures += 1
+                _log.exception("a subscriber of the ledger failed")

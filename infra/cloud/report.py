@@ -1,11 +1,13 @@
 """The lines that Lambda itself writes to a function's log.
 
 Source: AWS Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs" (START, END,
-REPORT), "Understanding the Lambda execution environment lifecycle" (INIT_REPORT).
+REPORT), "Understanding the Lambda execution environment lifecycle" (INIT_REPORT), "Monitoring for
+Lambda SnapStart" (INIT_REPORT, RESTORE_REPORT and REPORT under SnapStart).
 """
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from infra.cloud.function import FunctionVersion, Outcome
@@ -16,6 +18,8 @@ __all__ = [
     "init_report_line",
     "init_start_line",
     "report_line",
+    "restore_report_line",
+    "restore_start_line",
     "start_line",
     "stream_name",
     "timeout_line",
@@ -29,15 +33,30 @@ def stream_name(version: str, environment: str, now: datetime) -> str:
 
 def init_start_line(version: FunctionVersion) -> str:
     """INIT begins. The runtime's version and ARN are AWS's own; here they say "local"."""
-    runtime = version.runtime.replace("python", "python:")
-    arn = f"arn:aws:lambda:{version.region}::runtime:local"
-    return f"INIT_START Runtime Version: {runtime}.local\tRuntime Version ARN: {arn}\n"
+    return f"INIT_START {_runtime_version(version)}\n"
 
 
-def init_report_line(init_ms: float, status: str, error_type: str | None = None) -> str:
-    """INIT failed; status is "error" or "timeout"."""
+def init_report_line(
+    init_ms: float, status: str | None = None, error_type: str | None = None
+) -> str:
+    """INIT failed (status is "error" or "timeout"), or went well under SnapStart (None)."""
+    state = f"\tStatus: {status}" if status else ""
     kind = f"\tError Type: {error_type}" if error_type else ""
-    return f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: init\tStatus: {status}{kind}\n"
+    return f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: init{state}{kind}\n"
+
+
+def restore_start_line(version: FunctionVersion) -> str:
+    """An environment is being restored, under SnapStart."""
+    return f"RESTORE_START {_runtime_version(version)}\n"
+
+
+def restore_report_line(
+    restore_ms: float, status: str | None = None, error_type: str | None = None
+) -> str:
+    """It has been restored (status None), or not: "error" or "timeout"."""
+    state = f"\tStatus: {status}" if status else ""
+    kind = f"\tError Type: {error_type}" if error_type else ""
+    return f"RESTORE_REPORT Restore Duration: {restore_ms:.2f} ms{state}{kind}\n"
 
 
 def start_line(request_id: str, version: str) -> str:
@@ -74,8 +93,17 @@ def report_line(
     ]
     if outcome.init_ms is not None:
         fields.append(f"Init Duration: {outcome.init_ms:.2f} ms")
+    if outcome.restore_ms is not None:
+        fields.append(f"Restore Duration: {outcome.restore_ms:.2f} ms")
+        fields.append(f"Billed Restore Duration: {math.ceil(outcome.restore_ms)} ms")
     if status is not None:
         fields.append(f"Status: {status}")
     if error_type is not None:
         fields.append(f"Error Type: {error_type}")
     return "\t".join(fields) + "\t\n"
+
+
+def _runtime_version(version: FunctionVersion) -> str:
+    runtime = version.runtime.replace("python", "python:")
+    arn = f"arn:aws:lambda:{version.region}::runtime:local"
+    return f"Runtime Version: {runtime}.local\tRuntime Version ARN: {arn}"

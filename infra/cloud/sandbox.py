@@ -2,14 +2,17 @@
 
 With isolation "namespaces" an environment has its own mount and pid namespaces: /tmp, /var, /opt,
 /dev/shm and the user's home are its own, the package is /var/task, the runtime /var/lang, the
-layers /opt, all read-only, and so is the machine's root file system. Not isolated: the network,
-processor and memory limits, and file systems mounted elsewhere.
+layers /opt, all read-only, and so is the machine's root file system. Not isolated: the network, and
+file systems mounted elsewhere.
 
 With isolation "process" only the process and TMPDIR are an environment's own.
+
+Where control groups can be had, memory is limited, and processor time if that is asked for.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import shutil
@@ -20,7 +23,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 
+from infra.cloud.cgroup import Cgroup, Cgroups, CgroupsRefused, Controller
+from infra.cloud.failure import Exit
 from infra.cloud.filesystem import Filesystem
+from infra.cloud.freezer import Freezer, GroupFreezer, NamespaceFreezer
 from infra.cloud.function import FunctionVersion
 from infra.cloud.settings import CloudSettings
 from warmer.errors import CloudError
@@ -30,6 +36,7 @@ __all__ = ["WITHOUT_NAMESPACES", "Sandbox", "SandboxFactory", "namespaces_refuse
 # What to tell a user who chose isolation "process".
 WITHOUT_NAMESPACES = "environments share /tmp, files and processes with this machine"
 
+_log = logging.getLogger("warmer.cloud")
 _HERE = Path(__file__).resolve().parent
 # Dies with the thread that started it, in whatever way that thread ends.
 _DIE_WITH_CLOUD = ("setpriv", "--pdeathsig", "KILL")
@@ -69,9 +76,17 @@ class Sandbox:
     Only `kill` may be called from a thread other than the one that owns the environment.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], ended: int, folder: Path) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        ended: int,
+        folder: Path,
+        cgroup: Cgroup | None = None,
+    ) -> None:
         assert process.stdout is not None
         self._process = process
+        self._cgroup = cgroup
+        self._freezer: Freezer | None = None
         self._folder = folder
         self._reported = b""
         self.output = os.dup(process.stdout.fileno())
@@ -92,6 +107,14 @@ class Sandbox:
         try:
             self.init_pid = self._read_pid(deadline)
             self.function_pid = self._read_pid(deadline)
+            # Without namespaces the first process is the launcher itself.
+            self._freezer = (
+                GroupFreezer(self.pid)
+                if self.init_pid == self.pid
+                else NamespaceFreezer(self.init_pid)
+            )
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # it has ended since: whoever waits for it will see
         except CloudError:
             os.close(self.output)  # nobody will read it
             raise
@@ -138,6 +161,16 @@ class Sandbox:
             others = []  # gone, or a kernel without CONFIG_PROC_CHILDREN
         return [str(self.function_pid), *others]
 
+    def freeze(self) -> None:
+        """Stop everything inside, as far as `infra.cloud.freezer` says."""
+        if self._freezer is not None:
+            self._freezer.freeze()
+
+    def thaw(self) -> None:
+        """Let everything inside go on."""
+        if self._freezer is not None:
+            self._freezer.thaw()
+
     def kill(self) -> None:
         """Send SIGKILL to everything inside; returns at once."""
         if self._process.returncode is not None:
@@ -149,7 +182,12 @@ class Sandbox:
         # Without namespaces the rest of the process group is all that can be named.
         _send(-self._process.pid, signal.SIGKILL if self.init_pid == self.pid else signal.SIGCONT)
 
-    def end(self) -> int:
+    def limit_cpu(self) -> None:
+        """From now on give it processor time in proportion to its memory, where that is chosen."""
+        if self._cgroup is not None:
+            self._cgroup.limit_cpu()
+
+    def end(self) -> Exit:
         """Kill everything inside, wait until it is gone, and let go of files.
 
         Returns the exit status: of the function when it had ended by itself, or minus the signal.
@@ -157,9 +195,15 @@ class Sandbox:
         """
         self.kill()
         status = self._process.wait()
+        if self._freezer is not None:
+            self._freezer.close()
         os.close(self.ended)
         shutil.rmtree(self._folder)
-        return status
+        out_of_memory = False
+        if self._cgroup is not None:
+            out_of_memory = self._cgroup.out_of_memory()
+            self._cgroup.remove()
+        return Exit(status, out_of_memory)
 
 
 def _send(pid: int, number: signal.Signals) -> bool:
@@ -200,6 +244,12 @@ class SandboxFactory:
                 "add CAP_SYS_ADMIN, or permit user namespaces), or choose isolation='process': "
                 f"then {WITHOUT_NAMESPACES}."
             )
+        self._cgroups = _cgroups(settings)
+
+    def close(self) -> None:
+        """Let go of what all sandboxes share; each must have ended."""
+        if self._cgroups is not None:
+            self._cgroups.close()
 
     def task_root(self, version: FunctionVersion) -> str:
         """Where the function finds its package."""
@@ -213,28 +263,21 @@ class SandboxFactory:
         Raises CloudError.
         """
         folder = self._folder / environment
+        cgroup: Cgroup | None = None
         try:
             folder.mkdir(mode=0o700)
-            return self._spawn_in(folder, environment, version, variables)
+            if self._cgroups is not None:
+                cgroup = self._cgroups.create(environment, version.memory_mb)
+            command = self._command(environment, version, folder, variables)
+            joins = () if cgroup is None else map(str, cgroup.joins)
+            return self._launch([*command, *joins], folder, cgroup)
         except OSError as error:
+            if cgroup is not None:
+                cgroup.remove()
             shutil.rmtree(folder, ignore_errors=True)
             raise CloudError(f"An execution environment could not be made: {error}") from error
 
-    def _spawn_in(
-        self,
-        folder: Path,
-        environment: str,
-        version: FunctionVersion,
-        variables: Mapping[str, str],
-    ) -> Sandbox:
-        listing = folder / "variables"
-        more = {} if self._isolated else self._private_folder(folder)
-        listing.write_text(
-            "".join(
-                f"export {key}={quote(value)}\n" for key, value in {**variables, **more}.items()
-            )
-        )
-        command = [*_DIE_WITH_CLOUD, *self._command(environment, version, folder), str(listing)]
+    def _launch(self, command: list[str], folder: Path, cgroup: Cgroup | None) -> Sandbox:
         ended, report = os.pipe()
         try:
             # The launcher's own complaints are not the function's output.
@@ -254,16 +297,66 @@ class SandboxFactory:
             raise
         finally:
             os.close(report)
-        return Sandbox(process, ended, folder)
+        return Sandbox(process, ended, folder, cgroup)
 
-    def _command(self, environment: str, version: FunctionVersion, folder: Path) -> list[str]:
-        if not self._isolated:
-            return ["sh", str(_HERE / "enter_process.sh"), str(self._runtime)]
-        fstab = folder / "fstab"
-        fstab.write_text(self._filesystem.fstab(environment, version))
-        return [*_namespace_command(self._user), "sh", str(_HERE / "enter.sh"), str(fstab)]
+    def _command(
+        self,
+        environment: str,
+        version: FunctionVersion,
+        folder: Path,
+        variables: Mapping[str, str],
+    ) -> list[str]:
+        listing = folder / "variables"
+        more = {} if self._isolated else self._private_folder(folder)
+        listing.write_text(
+            "".join(
+                f"export {key}={quote(value)}\n" for key, value in {**variables, **more}.items()
+            )
+        )
+        if self._isolated:
+            fstab = folder / "fstab"
+            fstab.write_text(self._filesystem.fstab(environment, version))
+            command = [*_namespace_command(self._user), "sh", str(_HERE / "enter.sh"), str(fstab)]
+        else:
+            command = ["sh", str(_HERE / "enter_process.sh"), str(self._runtime)]
+        return [*_DIE_WITH_CLOUD, *command, str(listing)]
 
     def _private_folder(self, folder: Path) -> dict[str, str]:
         own = folder / "tmp"
         own.mkdir()
         return {"TMPDIR": str(own), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _cgroups(settings: CloudSettings) -> Cgroups | None:
+    """The control groups that the settings ask for; None when none are to be had, or wanted.
+
+    Raises CloudError when what is required is not to be had.
+    """
+    wanted: list[Controller] = [] if settings.memory_limit == "none" else ["memory"]
+    if settings.cpu == "proportional":
+        wanted.append("cpu")
+    try:
+        return Cgroups(tuple(wanted)) if wanted else None
+    except CgroupsRefused as refused:
+        reason = str(refused)
+    remedy = (
+        "Run the cloud as root, or in a control group of its own that it may divide "
+        "(`systemd-run --user --scope --property=Delegate=yes ...`)"
+    )
+    if settings.cpu == "proportional":
+        raise CloudError(
+            f"Processor time cannot be given in proportion to memory here ({reason}). {remedy}, or "
+            "choose cpu='unlimited': then every environment may use every processor."
+        )
+    if settings.memory_limit == "required":
+        raise CloudError(
+            f"Memory cannot be limited here ({reason}). {remedy}, or choose memory_limit='auto' or "
+            "'none': then a function may use more memory than it is configured for."
+        )
+    _log.warning(
+        "memory limits are not enforced: a function may use more than it is configured for (%s). "
+        "%s.",
+        reason,
+        remedy,
+    )
+    return None

@@ -9,10 +9,12 @@ from typing import Literal, get_args
 
 from warmer.errors import ConfigurationError
 
-__all__ = ["CloudSettings", "Isolation", "Routing"]
+__all__ = ["CloudSettings", "CpuShare", "Isolation", "MemoryLimit", "Routing"]
 
 Isolation = Literal["namespaces", "process"]
 Routing = Literal["most-recently-used", "random"]
+MemoryLimit = Literal["auto", "required", "none"]
+CpuShare = Literal["unlimited", "proportional"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,17 @@ class CloudSettings:
     account_concurrency: concurrent executions of all functions (AWS's default quota is 1,000).
     init_limit_seconds: INIT is given up after this long, and repeated within the function's
         time-out (10 s, Lambda developer guide, "Lambda execution environment lifecycle").
+    restore_limit_seconds: SnapStart's after-restore hooks are given up after this long (10 s,
+        Lambda developer guide, "Lambda SnapStart runtime hooks").
+    scaling_rate: environments that a function may get in ten seconds because of requests (1,000,
+        Lambda developer guide, "Lambda scaling behavior").
     routing: which idle environment gets a request; most recently used first is an assumption.
+    seed: makes routing "random" repeatable; None for a seed of its own.
+    memory_limit: "auto" limits memory by control groups where this machine allows it, and warns
+        where not; "required" raises CloudError then, when the data plane is made; "none" does not
+        limit it.
+    cpu: "proportional" to memory, 1,769 MB for one processor, with all there are during INIT
+        (CloudError where that is not to be had), or "unlimited".
     isolation: "namespaces", or "process" where the kernel forbids them: then environments share
         /tmp with each other and with this machine.
 
@@ -41,16 +53,26 @@ class CloudSettings:
     max_lifetime_seconds: float | None = None
     account_concurrency: int = 1000
     init_limit_seconds: float = 10.0
+    restore_limit_seconds: float = 10.0
+    scaling_rate: int = 1000
     routing: Routing = "most-recently-used"
+    seed: int | None = None
+    memory_limit: MemoryLimit = "auto"
+    cpu: CpuShare = "unlimited"
     isolation: Isolation = "namespaces"
 
     def __post_init__(self) -> None:
         _check_positive("idle_seconds", self.idle_seconds)
         _check_positive("init_limit_seconds", self.init_limit_seconds)
+        _check_positive("restore_limit_seconds", self.restore_limit_seconds)
         if self.max_lifetime_seconds is not None:
             _check_positive("max_lifetime_seconds", self.max_lifetime_seconds)
         if self.account_concurrency < 1:
             raise ConfigurationError("account_concurrency", self.account_concurrency, "1 or more")
+        if self.scaling_rate < 1:
+            raise ConfigurationError("scaling_rate", self.scaling_rate, "1 or more")
+        _check_choice("memory_limit", self.memory_limit, get_args(MemoryLimit))
+        _check_choice("cpu", self.cpu, get_args(CpuShare))
         _check_choice("routing", self.routing, get_args(Routing))
         _check_choice("isolation", self.isolation, get_args(Isolation))
         if not (self.runtime / "bin" / "python3").exists():

@@ -1,6 +1,7 @@
 """Environment variables inside a function.
 
-Source: AWS Lambda developer guide, "Defined runtime environment variables".
+Source: AWS Lambda developer guide, "Defined runtime environment variables", "Monitoring for Lambda
+SnapStart" (no log variables there).
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ def function_variables(
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "LAMBDA_TASK_ROOT": task_root,
     }
+    if version.init_type == "snap-start":
+        # A snapshot is restored in many environments, each with a log of its own.
+        del reserved["AWS_LAMBDA_LOG_GROUP_NAME"], reserved["AWS_LAMBDA_LOG_STREAM_NAME"]
     endpoint = {"AWS_ENDPOINT_URL": settings.endpoint_url} if settings.endpoint_url else {}
     return {**replaceable, **endpoint, **version.variables, **reserved}
 

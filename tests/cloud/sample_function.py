@@ -8,7 +8,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,24 @@ def wait_until(condition: Any, seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
         time.sleep(0.005)
+
+
+def descendants(pid: int) -> set[int]:
+    """Processes that a process of this machine started, and those that these started."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found |= {int(child)} | descendants(int(child))
+    return found
+
+
+def process_states(pids: Iterable[int]) -> set[str]:
+    """The states, such as "S" or "T" (stopped), of these processes' threads."""
+    return {
+        (task / "stat").read_text().rpartition(")")[2].split()[0]
+        for pid in pids
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    }
 
 
 def processes_naming(text: str) -> set[int]:

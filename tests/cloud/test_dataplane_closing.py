@@ -16,6 +16,7 @@ from tests.cloud.sample_function import (
     Together,
     call,
     deploy,
+    descendants,
     processes_naming,
     request,
     wait_gone,
@@ -60,7 +61,7 @@ def test_every_process_inside_ends_with_its_environment(start: Start, tmp_path: 
     )
     call(running.plane, version, {"run": start_child})
     mark = f"WARMER_TEST={tmp_path}"
-    assert len(processes_naming(mark)) == 1
+    wait_until(lambda: len(processes_naming(mark)) == 1)  # it may still be in its exec
     running.plane.close()
     assert processes_naming(mark) == set()
 
@@ -141,17 +142,9 @@ def _kill_the_cloud(folder: Path, runtime: Path, isolation: str) -> set[int]:
         assert cloud.stdout is not None
         assert select.select([cloud.stdout], [], [], 60)[0]
         assert cloud.stdout.readline() == b"up\n"
-        everything = _descendants(cloud.pid)
+        everything = descendants(cloud.pid)
         cloud.send_signal(signal.SIGKILL)
     return everything
-
-
-def _descendants(pid: int) -> set[int]:
-    found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found |= {int(child)} | _descendants(int(child))
-    return found
 
 
 def test_killing_the_cloud_leaves_no_process(tmp_path: Path, runtime: Path) -> None:

@@ -181,16 +181,3 @@ def handler(event, context):
     running, version = start(), deploy(tmp_path, source)
     assert call(running.plane, version) == [403, 400, 403, 404]
     assert call(running.plane, version) == [403, 400, 403, 404]
-
-
-def test_a_failing_restore_hook_is_an_init_error(start: Start, tmp_path: Path) -> None:
-    """What an after-restore hook raises is told to the request that waited."""
-    source = """
-from snapshot_restore_py import register_after_restore
-@register_after_restore
-def broken(): raise ValueError("not restored")
-def handler(event, context): pass
-"""
-    running, version = start(), deploy(tmp_path, source, init_type="snap-start")
-    error = _error(running.plane.invoke(version, request(version)))
-    assert (error["errorType"], error["errorMessage"]) == ("ValueError", "not restored")

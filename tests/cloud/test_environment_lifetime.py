@@ -62,8 +62,26 @@ def test_use_prolongs_the_life_of_the_environment_that_is_used(
     assert [view.id for view in running.plane.environments() if view.id != unused] == [used]
 
 
+def test_maximum_lifetime_ends_an_idle_environment(start: Start, tmp_path: Path) -> None:
+    """An idle environment is ended when it is old enough, long before T has passed.
+
+    AWS Lambda developer guide, "Understanding the Lambda execution environment lifecycle": Lambda
+    ends environments every few hours, even those of functions that are invoked continuously.
+    """
+    running, version = start(max_lifetime_seconds=1.0), deploy(tmp_path)
+    running.plane.invoke(version, request(version))
+    wait_until(lambda: running.plane.environments() == ())
+    (record,) = running.ledger.environments()
+    assert record.end_reason == "lifetime"
+    assert record.ended_at is not None
+    assert record.ended_at - record.spawned_at >= 0.95
+
+
 def test_maximum_lifetime_ends_an_environment_in_use(start: Start, tmp_path: Path) -> None:
-    """An environment older than the maximum lifetime gets no further request."""
+    """An environment older than the maximum lifetime gets no further request.
+
+    AWS page: as above.
+    """
     running, version = start(max_lifetime_seconds=0.5), deploy(tmp_path)
     running.plane.invoke(version, request(version, {"sleep": 0.6}))
     wait_until(lambda: running.plane.environments() == ())

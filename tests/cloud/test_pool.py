@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from infra.cloud.pool import Concurrency, Pool
+from infra.cloud.pool import Concurrency, Pool, ScalingRate
 from infra.cloud.settings import CloudSettings
 from warmer.errors import ConfigurationError, Throttled
 
@@ -22,6 +22,8 @@ class Item:
     key: str = "a"
     born: float = 0.0
     idle_since: float = 0.0
+    kept: bool = False
+    rank: int = 1
 
 
 def test_the_most_recently_used_environment_comes_first(cloud_settings: Settings) -> None:
@@ -45,6 +47,38 @@ def test_random_routing_takes_any(cloud_settings: Settings) -> None:
         taken.add(item.born)
         pool.put(item, 1.0)
     assert taken == {0, 1, 2}
+
+
+def test_random_routing_can_be_repeated(cloud_settings: Settings) -> None:
+    """With the same seed the same environments are taken in the same order."""
+
+    def order(seed: int) -> list[float]:
+        pool: Pool[Item] = Pool(cloud_settings(routing="random", seed=seed))
+        for number in range(20):
+            pool.put(Item(born=number), 1.0)
+        taken = [pool.take("a") for _ in range(20)]
+        return [item.born for item in taken if item is not None]
+
+    assert order(7) == order(7)
+    assert order(7) != order(8)
+
+
+def test_the_lowest_rank_is_taken_first(cloud_settings: Settings) -> None:
+    """Provisioned environments come before others, parked ones last, each lot by last use."""
+    pool: Pool[Item] = Pool(cloud_settings())
+    parked, provisioned, older, newer = Item(rank=2), Item(rank=0), Item(), Item()
+    for moment, item in enumerate((provisioned, older, newer, parked)):
+        pool.put(item, float(moment))
+    assert [pool.take("a") for _ in range(4)] == [provisioned, newer, older, parked]
+
+
+def test_a_kept_environment_ends_only_at_its_maximum_lifetime(cloud_settings: Settings) -> None:
+    """The idle lifetime does not apply to what is provisioned or parked."""
+    pool: Pool[Item] = Pool(cloud_settings(idle_seconds=10, max_lifetime_seconds=60))
+    item = Item(kept=True)
+    pool.put(item, 1.0)
+    assert pool.next_expiry() == 60.0
+    assert pool.remove_expired(60.0) == [(item, "lifetime")]
 
 
 def test_environments_serve_only_their_own_key(cloud_settings: Settings) -> None:
@@ -113,6 +147,61 @@ def test_account_concurrency_counts_all_functions() -> None:
     assert refused.value.reason == "ConcurrentInvocationLimitExceeded"
 
 
+def test_what_is_reserved_for_others_is_not_there() -> None:
+    """The account's concurrency is less what other functions have reserved, used or not."""
+    concurrency = Concurrency(3)
+    concurrency.reserve("f", 2)
+    concurrency.enter("g")
+    with pytest.raises(Throttled) as refused:
+        concurrency.enter("g")
+    assert refused.value.reason == "ConcurrentInvocationLimitExceeded"
+    concurrency.enter("f")
+    concurrency.enter("f")
+    with pytest.raises(Throttled) as refused:
+        concurrency.enter("f")
+    assert refused.value.reason == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    concurrency.reserve("f", None)
+    concurrency.leave("f")
+    concurrency.enter("g")
+
+
+def test_provisioned_concurrency_is_the_functions_own() -> None:
+    """What is provisioned is set aside too, and the function may go beyond it while there is."""
+    concurrency = Concurrency(3)
+    concurrency.provision("f", 1)
+    concurrency.enter("g")
+    concurrency.enter("g")
+    with pytest.raises(Throttled):
+        concurrency.enter("g")
+    concurrency.enter("f")
+    with pytest.raises(Throttled):
+        concurrency.enter("f")
+    concurrency.leave("g")
+    concurrency.enter("f")
+
+
+def test_the_scaling_rate_refills_continuously() -> None:
+    """A function may get its rate at once, then a tenth of it each second; others have their own.
+
+    AWS Lambda developer guide, "Lambda scaling behavior".
+    """
+    rate = ScalingRate(100)
+    for _ in range(100):
+        rate.take("f", 0.0)
+    with pytest.raises(Throttled) as refused:
+        rate.take("f", 0.05)
+    assert refused.value.reason == ""
+    rate.take("g", 0.05)
+    for _ in range(10):
+        rate.take("f", 1.0)
+    with pytest.raises(Throttled):
+        rate.take("f", 1.0)
+    for _ in range(100):
+        rate.take("f", 1000.0)
+    with pytest.raises(Throttled):
+        rate.take("f", 1000.0)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -123,6 +212,10 @@ def test_account_concurrency_counts_all_functions() -> None:
         {"account_concurrency": 0},
         {"routing": "round-robin"},
         {"isolation": "docker"},
+        {"restore_limit_seconds": 0},
+        {"scaling_rate": 0},
+        {"memory_limit": "maybe"},
+        {"cpu": "half"},
     ],
 )
 def test_settings_that_cannot_be_used_are_refused(
