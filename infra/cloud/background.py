@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from infra.cloud.agenda import Agenda
 from infra.cloud.function import Outcome
@@ -25,6 +26,19 @@ Run = Callable[[Resolved, bytes], Outcome]
 Resolve = Callable[[str, str], Resolved]
 
 
+class EventObserver(Protocol):
+    """Is told of events; `qualifier` is the version or alias asked for, empty for none."""
+
+    def event_received(self, function: str, qualifier: str) -> None:
+        """An event was queued."""
+
+    def event_invoked(self, function: str, qualifier: str, age_seconds: float) -> None:
+        """The function was invoked with an event that had waited so long, in cloud time."""
+
+    def event_dropped(self, function: str, qualifier: str) -> None:
+        """An event was given up without a success."""
+
+
 @dataclass(frozen=True)
 class Queued:
     """One asynchronous invoke: what to run, since when it waits, and how often it was tried."""
@@ -36,19 +50,34 @@ class Queued:
     errors: int = 0
     throttles: int = 0
 
+    @property
+    def named(self) -> tuple[str, str]:
+        """The function's name, and the version or alias that was asked for."""
+        qualified = self.target.invoked_arn.partition(":function:")[2]
+        return self.target.version.name, qualified.partition(":")[2]
+
 
 class EventInvokes:
-    """Runs asynchronous invokes on threads of its own; delays follow cloud time."""
+    """Runs asynchronous invokes on threads of its own; delays follow cloud time.
 
-    def __init__(self, agenda: Agenda, run: Run, resolve: Resolve) -> None:
+    observer: is told of each event, in the order in which things happen to it.
+    """
+
+    def __init__(
+        self, agenda: Agenda, run: Run, resolve: Resolve, observer: EventObserver | None = None
+    ) -> None:
         self._agenda = agenda
+        self._observer = observer
         self._run = run
         self._resolve = resolve
         self._threads = ThreadPoolExecutor(64, thread_name_prefix="event-invoke")
 
     def submit(self, region: str, target: Resolved, payload: bytes) -> None:
         """Take one invoke; it starts as soon as a thread is free."""
-        self._start(Queued(region, target, payload, self._agenda.clock.now()))
+        queued = Queued(region, target, payload, self._agenda.clock.now())
+        if self._observer is not None:
+            self._observer.event_received(*queued.named)
+        self._start(queued)
 
     def close(self) -> None:
         """Drop what waits; what runs ends with its environment."""
@@ -81,6 +110,8 @@ class EventInvokes:
             delay = timedelta(seconds=min(last, first * 2**queued.throttles))
             self._again(queued, delay, throttles=1)
             return
+        if self._observer is not None:
+            self._observer.event_invoked(*queued.named, age)
         if outcome.function_error is None:
             return
         if queued.errors < config.retry_attempts:
@@ -103,3 +134,5 @@ class EventInvokes:
 
     def _drop(self, queued: Queued, why: str) -> None:
         log.warning("asynchronous invoke of %s dropped: %s", queued.target.invoked_arn, why)
+        if self._observer is not None:
+            self._observer.event_dropped(*queued.named)

@@ -27,6 +27,11 @@ class Clock:
         elapsed = (time.monotonic() - self._origin) * self.rate
         return datetime.fromtimestamp(self._started + elapsed, UTC)
 
+    def at(self, unix_seconds: float) -> datetime:
+        """The cloud's time at a moment of this machine's clock."""
+        elapsed = (unix_seconds - self._started) * self.rate
+        return datetime.fromtimestamp(self._started + elapsed, UTC)
+
     def real_seconds(self, cloud_seconds: float) -> float:
         """How long this machine waits for `cloud_seconds` to pass."""
         return cloud_seconds / self.rate

@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,6 +46,15 @@ def cloud() -> None:
     "always take real time.",
 )
 @click.option(
+    "--metric-delay",
+    "metric_delay_seconds",
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long it takes until CloudWatch knows what was measured, in cloud time; on AWS that "
+    "is a minute or two.",
+)
+@click.option(
     "--any-python",
     is_flag=True,
     help="Run functions of every Python runtime on the Python that this machine has.",
@@ -58,15 +68,7 @@ def cloud() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object when ready.")
 @click.option("--verbose", "-v", is_flag=True, help="Tell what fires, deploys and fails.")
-def up(
-    port: int,
-    idle_seconds: float,
-    clock_rate: float,
-    any_python: bool,
-    runtime: Path,
-    as_json: bool,
-    verbose: bool,
-) -> None:
+def up(as_json: bool, verbose: bool, **chosen: Any) -> None:
     """Start the local cloud; Ctrl-C ends it and everything it started.
 
     \b
@@ -78,7 +80,7 @@ def up(
     stop = threading.Event()
     for number in _SIGNALS:
         signal.signal(number, lambda *_: stop.set())
-    with LocalCloud(Options(port, idle_seconds, clock_rate, any_python, runtime)) as running:
+    with LocalCloud(Options(**chosen)) as running:
         if as_json:
             click.echo(json.dumps({"endpoint": running.endpoint, "port": running.port}))
         else:

@@ -18,7 +18,7 @@ from typing import Any, Self
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from infra.cloud import functions, resources, stacks
+from infra.cloud import functions, resources, resources_telemetry, stacks
 from infra.cloud.agenda import Agenda
 from infra.cloud.background import EventInvokes
 from infra.cloud.clock import Clock
@@ -32,12 +32,13 @@ from infra.cloud.packages import PackageStore
 from infra.cloud.refusal import InvokeRefused
 from infra.cloud.schedules import Schedules
 from infra.cloud.settings import CloudSettings
+from infra.cloud.telemetry import Telemetry
 from warmer.errors import CloudError
 
 log = logging.getLogger("warmer.cloud")
 
 REGION = "us-east-1"
-assert resources  # imported so that moto finds its classes
+assert resources and resources_telemetry  # imported so that moto finds its classes
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Options:
     clock_rate: how much faster than real time schedules, T and retries go.
     any_python: run functions of every Python runtime on the one that this machine has.
     runtime: the environment with awslambdaric and boto3 that `make setup` creates.
+    metric_delay_seconds: cloud time after which CloudWatch knows what was measured.
     """
 
     port: int = 4599
@@ -56,6 +58,7 @@ class Options:
     clock_rate: float = 1.0
     any_python: bool = False
     runtime: Path = Path(".tools/runtime")
+    metric_delay_seconds: float = 0.0
 
 
 class LocalCloud:
@@ -67,6 +70,7 @@ class LocalCloud:
     def __init__(self, options: Options) -> None:
         self.clock = Clock(options.clock_rate)
         self.ledger = Ledger()
+        self._telemetry = Telemetry(self.clock, self.ledger, REGION, options.metric_delay_seconds)
         python = runtime_python(options.runtime)
         with ExitStack() as undo:
             self._server = _listen(options.port)
@@ -81,7 +85,7 @@ class LocalCloud:
                 endpoint_url=self.endpoint,
                 idle_seconds=self.clock.real_seconds(options.idle_seconds),
             )
-            logs = CloudWatchLogs(DEFAULT_ACCOUNT_ID, REGION)
+            logs = CloudWatchLogs(DEFAULT_ACCOUNT_ID, REGION, self._telemetry.logged)
             self.plane = DataPlane(settings, self.ledger, logs)
             undo.pop_all()
         control = functions.ControlSettings(
@@ -95,10 +99,12 @@ class LocalCloud:
         stacks.install()
         self._invoker = Invoker(self.plane, DEFAULT_ACCOUNT_ID)
         self._agenda = Agenda(self.clock)
+        self._telemetry.start(self._agenda, self.plane.flush_logs)
         self._events = EventInvokes(
             self._agenda,
             lambda target, payload: self._invoker.run(target, payload, "event"),
             self._invoker.resolve,
+            self._telemetry.functions,
         )
         self._schedules = Schedules(self.clock, self._deliver)
         self._server.app = Front(
@@ -130,6 +136,7 @@ class LocalCloud:
         """End every execution environment and thread, free the port, remove all files."""
         self._schedules.close()
         self._agenda.close()
+        self._telemetry.close()
         self._events.close()
         self.plane.close()
         if self._thread.is_alive():

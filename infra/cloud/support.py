@@ -89,6 +89,31 @@ IMITATED: dict[str, frozenset[str]] = {
             "Tags",
         }
     ),
+    "AWS::CloudWatch::Alarm": frozenset(
+        {
+            "ActionsEnabled",
+            "AlarmActions",
+            "AlarmDescription",
+            "AlarmName",
+            "ComparisonOperator",
+            "DatapointsToAlarm",
+            "Dimensions",
+            "EvaluationPeriods",
+            "ExtendedStatistic",
+            "InsufficientDataActions",
+            "MetricName",
+            "Metrics",
+            "Namespace",
+            "OKActions",
+            "Period",
+            "Statistic",
+            "Tags",
+            "Threshold",
+            "TreatMissingData",
+            "Unit",
+        }
+    ),
+    "AWS::CloudWatch::Dashboard": frozenset({"DashboardBody", "DashboardName"}),
     "AWS::SQS::Queue": frozenset(
         {
             "DelaySeconds",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.parsing import NULL_MODELS, get_model_map
 
-from infra.cloud import resources
+from infra.cloud import resources, resources_telemetry
 from infra.cloud.support import IMITATED, RECORDED, refuse_unsupported, without_effect
 
-assert resources
+assert resources and resources_telemetry
 
 
 @pytest.mark.parametrize("kind", sorted(IMITATED))
@@ -24,15 +26,20 @@ def test_a_recorded_type_does_nothing(kind: str) -> None:
     assert kind in NULL_MODELS or hasattr(get_model_map()[kind], "TYPE")
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, kind in vars(resources).items() if hasattr(kind, "TYPE")]
-)
-def test_a_class_of_ours_takes_the_place_of_motos(name: str) -> None:
+OURS = [
+    kind
+    for module in (resources, resources_telemetry)
+    for kind in vars(module).values()
+    if getattr(kind, "TYPE", None) is not None
+]
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_a_class_of_ours_takes_the_place_of_motos(kind: Any) -> None:
     """And the table of types knows it."""
-    kind = vars(resources)[name]
-    if getattr(kind, "TYPE", None) is not None:
-        assert kind is get_model_map()[kind.TYPE]
-        assert kind.TYPE in {*IMITATED, *RECORDED}
+    name = kind.TYPE
+    assert name in {*IMITATED, *RECORDED}
+    assert kind is get_model_map()[name]
 
 
 def test_unsupported_types_are_refused_together() -> None:
