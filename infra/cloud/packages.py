@@ -39,6 +39,10 @@ class PackageStore:
 
     def unpack(self, package: bytes) -> Path:
         """The folder that holds `package` unpacked; raises CloudError where Lambda refuses it."""
+        if not package:
+            raise CloudError(
+                "Could not unzip uploaded file: it is empty, or there is no such object in S3"
+            )
         final = self._folder / hashlib.sha256(package).hexdigest()
         with self._lock:
             if not final.is_dir():

@@ -25,7 +25,7 @@ log = logging.getLogger("warmer.cloud")
 
 Announce = Callable[[str, str, str, str | None], None]
 
-_DEAD = ("ROLLBACK_COMPLETE", "DELETE_FAILED")
+_DEAD = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 
 
 class OrderedResources(parsing.ResourceMap):
@@ -89,7 +89,7 @@ class OrderedResources(parsing.ResourceMap):
             else:
                 _ = self[name]
         except Exception as error:
-            self._tell(name, f"{verb}_FAILED", str(error))
+            self._tell(name, f"{verb}_FAILED", reason(error))
             raise
         known[name] = properties
         self._tell(name, f"{verb}_COMPLETE")
@@ -177,8 +177,8 @@ class LocalCloudFormation(CloudFormationBackend):
         try:
             self._apply(stack, change_set.template_dict, change_set.parameters)
         except Exception as error:  # noqa: BLE001 - whatever a resource raises fails the stack
-            log.warning("stack %s: %s", stack.name, error)
-            self._roll_back(stack, kind, str(error))
+            log.warning("stack %s: %s", stack.name, reason(error))
+            self._roll_back(stack, kind, reason(error))
         else:
             stack.template = change_set.template
             cast(Any, stack).original_template = getattr(change_set, "original_template", None)
@@ -222,8 +222,8 @@ class LocalCloudFormation(CloudFormationBackend):
         try:
             stack.resource_map.delete()
         except Exception as error:  # noqa: BLE001 - the stack's status tells it, as on AWS
-            log.warning("stack %s: %s", stack.name, error)
-            _finish(stack, "DELETE_FAILED", str(error))
+            log.warning("stack %s: %s", stack.name, reason(error))
+            _finish(stack, "DELETE_FAILED", reason(error))
             return
         # Nothing is left that an output could refer to.
         stack.output_map = parsing.OutputMap(stack.resource_map, {}, stack.stack_id)
@@ -292,24 +292,29 @@ class LocalCloudFormation(CloudFormationBackend):
 
         cast(OrderedResources, stack.resource_map).announce = announce
 
-    def _roll_back(self, stack: Stack, kind: str, reason: str) -> None:
-        stack._add_stack_event(f"{kind}_FAILED", resource_status_reason=reason)
-        if kind == "CREATE":
-            stack.resource_map.delete()
-            _finish(stack, "ROLLBACK_COMPLETE", reason)
-            return
+    def _roll_back(self, stack: Stack, kind: str, why: str) -> None:
+        rollback = "ROLLBACK" if kind == "CREATE" else "UPDATE_ROLLBACK"
+        _finish(stack, f"{rollback}_IN_PROGRESS", why)
         try:
-            self._apply(stack, stack.template_dict, stack.parameters)
+            if kind == "CREATE":
+                stack.resource_map.delete()
+            else:
+                self._apply(stack, stack.template_dict, stack.parameters)
         except Exception as error:  # noqa: BLE001 - the stack's status tells it, as on AWS
-            log.warning("stack %s: the rollback failed too: %s", stack.name, error)
-            _finish(stack, "UPDATE_ROLLBACK_FAILED", str(error))
+            log.warning("stack %s: the rollback failed too: %s", stack.name, reason(error))
+            _finish(stack, f"{rollback}_FAILED", reason(error))
         else:
-            _finish(stack, "UPDATE_ROLLBACK_COMPLETE", reason)
+            _finish(stack, f"{rollback}_COMPLETE", why)
 
 
-def _finish(stack: Stack, status: str, reason: str | None = None) -> None:
+def reason(error: Exception) -> str:
+    """What an error says, without the HTTP response that moto makes of it."""
+    return str(getattr(error, "message", None) or error)
+
+
+def _finish(stack: Stack, status: str, why: str | None = None) -> None:
     stack.status = status
-    stack._add_stack_event(status, resource_status_reason=reason)
+    stack._add_stack_event(status, resource_status_reason=why)
 
 
 def install() -> None:

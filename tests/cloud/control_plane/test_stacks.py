@@ -188,7 +188,7 @@ def test_a_rolled_back_creation_can_only_be_deleted(control: ControlPlane) -> No
     template = release(control, 1)
     properties(template, "Alias")["FunctionVersion"] = "77"
     control.deploy(template)
-    with pytest.raises(ValidationError, match="ROLLBACK_COMPLETE.*sam delete"):
+    with pytest.raises(ValidationError, match=r"ROLLBACK_COMPLETE.*sam delete"):
         control.deploy(release(control, 1))
     control.stacks.delete_stack("sample")
     assert control.deploy(release(control, 1)).status == "CREATE_COMPLETE"

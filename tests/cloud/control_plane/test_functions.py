@@ -1,0 +1,91 @@
+"""Functions that could not be run are refused when they are made or changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from moto.awslambda.exceptions import (
+    FunctionAlreadyExists,
+    InvalidParameterValueException,
+    UnknownFunctionException,
+)
+
+from infra.cloud import functions
+from infra.cloud.functions import EventInvokeConfig
+from tests.cloud.control_plane.conftest import ControlPlane
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"Runtime": "nodejs22.x"}, "runs Python functions; Runtime is nodejs22.x"),
+        ({"Runtime": None}, "Runtime is None"),
+        ({"Runtime": "python3.13"}, "make PYTHON=python3.13 setup.*--any-python"),
+        ({"PackageType": "Image"}, "PackageType is Image"),
+        ({"Handler": None}, "such as app.handler"),
+        ({"Code": {"ZipFile": "bm8gemlw"}}, "Could not unzip uploaded file"),
+        ({"Code": {"S3Bucket": "nowhere", "S3Key": "k"}}, "bucket does not exist"),
+        ({"Code": {"S3Bucket": "packages", "S3Key": "nothing"}}, "no such object in S3"),
+    ],
+)
+def test_a_function_that_cannot_be_run_is_refused(
+    control: ControlPlane, changes: dict[str, Any], said: str
+) -> None:
+    """With a remedy, and it does not exist afterwards."""
+    with pytest.raises(InvalidParameterValueException, match=said):
+        control.create_function("sample", **changes)
+    with pytest.raises(UnknownFunctionException):
+        control.functions.resolve("sample", None)
+
+
+def test_a_name_is_used_once(control: ControlPlane) -> None:
+    """The second function of a name is refused."""
+    control.create_function("sample")
+    with pytest.raises(FunctionAlreadyExists):
+        control.create_function("sample")
+
+
+def test_bad_code_leaves_the_old_code_in_place(control: ControlPlane) -> None:
+    """What is refused has no effect."""
+    control.create_function("sample")
+    before = control.functions.resolve("sample", None).version
+    body = {"ZipFile": "bm8gemlw"}
+    with pytest.raises(InvalidParameterValueException, match="Could not unzip"):
+        control.functions.update_function_code("sample", "$LATEST", body)
+    assert control.functions.resolve("sample", None).version == before
+
+
+def test_a_bad_configuration_leaves_the_old_one_in_place(control: ControlPlane) -> None:
+    """What is refused has no effect."""
+    control.create_function("sample")
+    body = {"Runtime": "nodejs22.x", "MemorySize": 512}
+    with pytest.raises(InvalidParameterValueException, match="Runtime is nodejs22"):
+        control.functions.update_function_configuration("sample", "$LATEST", body)
+    assert control.functions.resolve("sample", None).version.memory_mb == 128
+
+
+def test_a_change_ends_environments_with_the_old_configuration(control: ControlPlane) -> None:
+    """All of $LATEST but those with the new one."""
+    control.create_function("sample")
+    control.functions.update_function_configuration("sample", "$LATEST", {"MemorySize": 512})
+    key = control.functions.resolve("sample", None).version.key
+    assert control.retired == [("sample", "$LATEST", key)]
+
+
+def test_a_deleted_function_takes_everything_with_it(control: ControlPlane) -> None:
+    """Its environments, its URLs and its event-invoke configurations."""
+    control.create_function("sample")
+    control.functions.add_url("sample", None, "NONE")
+    control.functions.event_invoke["sample", "$LATEST"] = EventInvokeConfig(0)
+    control.functions.delete_function("sample")
+    assert control.retired == [("sample", None, None)]
+    assert (control.settings.urls, control.functions.event_invoke) == ({}, {})
+
+
+def test_any_python_is_for_those_who_ask(control: ControlPlane) -> None:
+    """Then a function of another version is taken."""
+    functions.install(replace(control.settings, any_python=True))
+    control.create_function("sample", Runtime="python3.13")
+    assert control.functions.resolve("sample", None).version.runtime == "python3.13"
