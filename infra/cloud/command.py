@@ -7,11 +7,13 @@ import logging
 import signal
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from infra.cloud.local_cloud import LocalCloud, Options
+from infra.cloud.sandbox import WITHOUT_NAMESPACES
+from infra.cloud.settings import CpuShare, Isolation, MemoryLimit, Routing
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -39,10 +41,49 @@ def cloud() -> None:
     "minutes have been measured.",
 )
 @click.option(
+    "--max-lifetime",
+    "max_lifetime_seconds",
+    type=float,
+    metavar="SECONDS",
+    help="Age at which an execution environment is ended although it is used; AWS says a few "
+    "hours. By default none is.",
+)
+@click.option(
+    "--routing",
+    type=click.Choice(get_args(Routing)),
+    default="most-recently-used",
+    show_default=True,
+    help="Which idle execution environment gets a request; AWS does not say.",
+)
+@click.option("--seed", type=int, help="Makes random routing repeatable.")
+@click.option(
+    "--memory-limit",
+    type=click.Choice(get_args(MemoryLimit)),
+    default="auto",
+    show_default=True,
+    help="End functions that use more memory than configured, by control groups: where they can "
+    "be had (auto), always (required), never (none). Files in /tmp count here as memory.",
+)
+@click.option(
+    "--cpu",
+    type=click.Choice(get_args(CpuShare)),
+    default="unlimited",
+    show_default=True,
+    help="Processor time after INIT: all there is, or in proportion to memory as on AWS (one "
+    "processor at 1,769 MB), by control groups.",
+)
+@click.option(
+    "--isolation",
+    type=click.Choice(get_args(Isolation)),
+    default="namespaces",
+    show_default=True,
+    help=f"For machines that forbid namespaces: with process, {WITHOUT_NAMESPACES}.",
+)
+@click.option(
     "--clock-rate",
     default=1.0,
     show_default=True,
-    help="How much faster than real time schedules and idle lifetimes go. INIT and requests "
+    help="How much faster than real time schedules and lifetimes go. INIT and requests "
     "always take real time.",
 )
 @click.option(

@@ -31,7 +31,7 @@ from infra.cloud.logs import CloudWatchLogs
 from infra.cloud.packages import PackageStore
 from infra.cloud.refusal import InvokeRefused
 from infra.cloud.schedules import Schedules
-from infra.cloud.settings import CloudSettings
+from infra.cloud.settings import CloudSettings, CpuShare, Isolation, MemoryLimit, Routing
 from infra.cloud.telemetry import Telemetry
 from warmer.errors import CloudError
 
@@ -51,6 +51,8 @@ class Options:
     any_python: run functions of every Python runtime on the one that this machine has.
     runtime: the environment with awslambdaric and boto3 that `make setup` creates.
     metric_delay_seconds: cloud time after which CloudWatch knows what was measured.
+    max_lifetime_seconds: maximum lifetime of an execution environment, in cloud time; None: none.
+    routing, seed, memory_limit, cpu, isolation: as in `CloudSettings`.
     """
 
     port: int = 4599
@@ -59,6 +61,12 @@ class Options:
     any_python: bool = False
     runtime: Path = Path(".tools/runtime")
     metric_delay_seconds: float = 0.0
+    max_lifetime_seconds: float | None = None
+    routing: Routing = "most-recently-used"
+    seed: int | None = None
+    memory_limit: MemoryLimit = "auto"
+    cpu: CpuShare = "unlimited"
+    isolation: Isolation = "namespaces"
 
 
 class LocalCloud:
@@ -84,6 +92,16 @@ class LocalCloud:
                 state=self._state,
                 endpoint_url=self.endpoint,
                 idle_seconds=self.clock.real_seconds(options.idle_seconds),
+                max_lifetime_seconds=(
+                    None
+                    if options.max_lifetime_seconds is None
+                    else self.clock.real_seconds(options.max_lifetime_seconds)
+                ),
+                routing=options.routing,
+                seed=options.seed,
+                memory_limit=options.memory_limit,
+                cpu=options.cpu,
+                isolation=options.isolation,
             )
             logs = CloudWatchLogs(DEFAULT_ACCOUNT_ID, REGION, self._telemetry.logged)
             self.plane = DataPlane(settings, self.ledger, logs)
