@@ -5,7 +5,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 WARMER := .venv/bin/warmer
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-all lock train clean
+.PHONY: help setup demo test lint test-all bench lock train clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ demo: setup ## deploy a model to a local cloud, warm it, and show cold against w
 	@$(WARMER) demo
 
 test: setup lint ## lint and run the tests
+	@.venv/bin/python -m pytest --ignore=tests/all
+
+test-all: setup lint ## the same, and the slow checks: browser, hundreds of environments
 	@.venv/bin/python -m pytest
 
 lint: setup
@@ -47,6 +50,9 @@ lint: setup
 	@.venv/bin/mypy
 	@.venv/bin/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
+
+bench: setup ## measure what the local cloud adds to a warm invoke
+	@.venv/bin/python -m infra.bench.invoke_overhead
 
 lock: ## renew the pinned versions from what pyproject.toml allows
 	@PYTHON=$(PYTHON) infra/build/lock.sh
