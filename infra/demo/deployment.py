@@ -78,6 +78,10 @@ class Deployment:
             item for item in found if item["function"] == function and item["sequence"] >= since
         ]
 
+    def ledger(self) -> dict[str, Any]:
+        """Everything that the cloud has counted so far."""
+        return self._cloud.ledger()
+
     def mark(self) -> int:
         """A sequence number that no invocation has yet."""
         return len(self._cloud.ledger()["invocations"])

@@ -13,6 +13,7 @@ import numpy as np
 from infra.demo.deployment import Deployment, wait_until
 from infra.demo.figures import Burst, Figures, MonthlyCost, Wave
 from infra.demo.load import Caller, Latencies, at_once, one_after_another
+from infra.demo.recording import SCHEDULE_SECONDS, Chapter, Machine, Recording, Span, records
 from infra.demo.sam import PROJECT
 from warmer.errors import CloudError
 from warmer.fleet.price import PRICES, SECONDS_A_MONTH
@@ -20,7 +21,6 @@ from warmer.fleet.price import PRICES, SECONDS_A_MONTH
 Tell = Callable[[str], None]
 
 SAMPLES = PROJECT / "handlers" / "models" / "digits" / "samples.npz"
-SCHEDULE_SECONDS = 300
 _MARGIN_SECONDS = 30.0
 
 
@@ -51,6 +51,10 @@ class Story:
         self._url = ""
         self._inference = ""
         self._warmer = ""
+        self._chapters: list[Chapter] = []
+        self._schedule_on: tuple[float, float] | None = None
+        self._with_warmer = Span()
+        self._without_warmer = Span()
 
     def run(self) -> Figures:
         """The whole story; raises CloudError where a step cannot be done."""
@@ -73,6 +77,24 @@ class Story:
             seconds=time.monotonic() - started,
         )
 
+    def recording(self) -> Recording:
+        """What has happened so far, for the page; after `run`, all of it."""
+        environments, invocations = records(self._deployment.ledger())
+        return Recording(
+            environments=environments,
+            invocations=invocations,
+            inference=self._inference,
+            warmer=self._warmer,
+            chapters=tuple(self._chapters),
+            schedule_on=self._schedule_on,
+            with_warmer=self._with_warmer,
+            without_warmer=self._without_warmer,
+            idle_seconds=self._plan.idle_seconds,
+            clock_rate=self._plan.clock_rate,
+            machine=Machine.here(),
+            finished=time.time(),
+        )
+
     def _deploy(self) -> None:
         self._tell("sam build: wheels, model and handlers into two packages")
         self._deployment.build()
@@ -85,6 +107,7 @@ class Story:
 
     def _meet_cold_and_warm(self) -> tuple[float, Latencies]:
         self._tell("the first request ever: a cold start")
+        self._chapter(f"The first request ever, then {self._plan.requests} one after another")
         with self._caller() as caller:
             cold = caller.call()
             self._tell(f"{self._plan.requests} requests to the warm environment")
@@ -93,6 +116,7 @@ class Story:
 
     def _warm_up(self) -> tuple[Wave, ...]:
         """Wait for an empty pool, switch the schedule on, and let it fire twice."""
+        self._chapter("No requests: Lambda takes idle environments back")
         self._await_empty_pool()
         self._tell("sam deploy: the schedule switched on")
         since = self._deployment.mark()
@@ -104,27 +128,37 @@ class Story:
                 f"(wave {number})"
             )
             self._await_waves(number)
+            self._chapter(
+                f"The schedule fires: wave {number}, {self._plan.concurrency} pings together",
+                self._fired(number),
+            )
             waves.append(self._wave(number, since))
             since = self._deployment.mark()
         return tuple(waves)
 
     def _burst_on_warm_pool(self) -> tuple[float, Burst]:
         self._tell(f"a request, then {self._plan.concurrency} at once, to the warm pool")
+        self._chapter(f"One request, then {self._plan.concurrency} at once, to the warm pool")
         with self._caller() as caller:
             first_ms = caller.call()
-        return first_ms, self._burst()
+        burst, self._with_warmer = self._burst()
+        return first_ms, burst
 
     def _let_it_idle(self) -> int:
         self._tell("sam deploy: the schedule switched off")
         self._deployment.deploy(Warming="DISABLED")
+        self._schedule_on = (self._fired(1), time.time())
+        self._chapter("The schedule is off: without pings, the pool goes")
         self._await_empty_pool()
         return self._deployment.alive(self._inference)
 
     def _burst_on_cold_pool(self) -> Burst:
         self._tell(f"{self._plan.concurrency} requests at once, without the warmer")
-        return self._burst()
+        self._chapter(f"{self._plan.concurrency} requests at once, without the warmer")
+        burst, self._without_warmer = self._burst()
+        return burst
 
-    def _burst(self) -> Burst:
+    def _burst(self) -> tuple[Burst, Span]:
         since = self._deployment.mark()
         with ExitStack() as open_callers:
             callers = [
@@ -133,7 +167,8 @@ class Story:
             latencies = at_once(callers)
         served = self._deployment.invocations(self._inference, since)
         users = [item for item in served if item["kind"] == "url"]
-        return Burst(latencies, sum(1 for item in users if item["cold"]))
+        burst = Burst(latencies, sum(1 for item in users if item["cold"]))
+        return burst, Span(since, self._deployment.mark())
 
     def _await_empty_pool(self) -> None:
         self._tell(
@@ -161,6 +196,14 @@ class Story:
 
         interval = SCHEDULE_SECONDS / self._plan.clock_rate
         wait_until(done, f"wave {count}", interval + 2 * _MARGIN_SECONDS)
+
+    def _fired(self, number: int) -> float:
+        """The Unix second at which the schedule invoked the warmer for the nth time."""
+        runs = self._deployment.invocations(self._warmer)
+        return float(runs[number - 1]["started"])
+
+    def _chapter(self, title: str, started: float | None = None) -> None:
+        self._chapters.append(Chapter(title, time.time() if started is None else started))
 
     def _wave(self, number: int, since: int) -> Wave:
         report = self._deployment.waves(self._warmer)[number - 1]

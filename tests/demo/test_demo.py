@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +15,12 @@ from infra.demo.sam import PROJECT
 
 
 @pytest.mark.timeout(400)
-def test_demo_proves_what_it_says() -> None:
-    """N of N environments proven, the ledger agreeing; cold starts only without the warmer."""
+def test_demo_proves_what_it_says(tmp_path: Path) -> None:
+    """N of N environments proven, the ledger agreeing; cold starts only without; the page too."""
+    page, picture = tmp_path / "new" / "demo.html", tmp_path / "burst.svg"
+    written = ["--page", str(page), "--picture", str(picture)]
     finished = subprocess.run(
-        [sys.executable, "-m", "warmer", "demo", "--json", "--requests", "100"],
+        [sys.executable, "-m", "warmer", "demo", "--json", "--requests", "100", *written],
         cwd=PROJECT,
         env=os.environ,
         capture_output=True,
@@ -35,3 +39,11 @@ def test_demo_proves_what_it_says() -> None:
     assert figures["burst"]["without_warmer"]["cold_starts"] > 0
     assert figures["alive_after_idle"] == 0
     assert figures["problems"] == []
+    assert f"page: {page}" in finished.stderr
+    text = page.read_text()
+    cold = figures["burst"]["without_warmer"]["cold_starts"]
+    assert f"10 requests at once: {cold} cold starts without the warmer, 0 with it" in text
+    assert text.count('class="mark request" data-cold="no"') == 20 - cold
+    assert text.count('class="mark lane"') == len(re.findall('class="mark cold-mark', text))
+    assert len(text.encode()) < 500_000
+    assert picture.read_text().startswith("<svg")
