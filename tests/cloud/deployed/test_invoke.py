@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.cloud.deployed.conftest import Deployed, wait_for
+from tests.cloud.deployed.conftest import IDLE_SECONDS, Deployed, wait_for
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:sample-echo"
 CONTEXT = base64.b64encode(json.dumps({"custom": {"warmer": {"version": 1}}}).encode()).decode()
@@ -186,7 +186,7 @@ def test_an_idle_environment_ends_after_its_lifetime(deployed: Deployed) -> None
         if item["environment"] == environment["id"]
     )
     assert environment["end_reason"] == "idle"
-    assert 2.9 <= environment["ended_at"] - last <= 4.5
+    assert IDLE_SECONDS - 0.1 <= environment["ended_at"] - last <= IDLE_SECONDS + 5
 
 
 def test_reports_reach_cloudwatch_logs(deployed: Deployed) -> None:
