@@ -15,7 +15,7 @@ from infra.demo.scale import Logarithmic
 
 __all__ = ["latency_chart"]
 
-_WIDTH, _LEFT, _RIGHT = 360.0, 12.0, 336.0
+_WIDTH, _LEFT, _RIGHT = 360.0, 12.0, 330.0
 _ROW, _HEAD, _BARS = 74.0, 20.0, 40.0
 _BINS_A_DECADE = 12
 

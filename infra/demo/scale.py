@@ -55,11 +55,11 @@ class Logarithmic:
 
     @classmethod
     def around(cls, values: list[float], left: float, right: float) -> Logarithmic:
-        """From a power of ten at or below all values to one above them."""
+        """From a power of ten to a round value that enclose all, a decade at least."""
         positive = [value for value in values if value > 0] or [1.0]
         low = math.floor(math.log10(min(positive)))
-        high = max(math.ceil(math.log10(max(positive))), low + 1)
-        return cls(10.0**low, 10.0**high, left, right)
+        high = max(round_up(max(positive)), 10.0 ** (low + 1))
+        return cls(10.0**low, high, left, right)
 
     def __call__(self, value: float) -> float:
         """The place of a quantity; those outside are at the nearer end."""
@@ -68,6 +68,7 @@ class Logarithmic:
         return self.left + share * (self.right - self.left)
 
     def ticks(self) -> list[float]:
-        """The powers of ten."""
-        low, high = round(math.log10(self.lowest)), round(math.log10(self.highest))
+        """The powers of ten in it."""
+        low = round(math.log10(self.lowest))
+        high = math.floor(math.log10(self.highest) + 1e-9)
         return [10.0**power for power in range(low, high + 1)]

@@ -29,13 +29,15 @@ def test_linear_ticks_are_round_even_and_few(highest: float, most: int) -> None:
 
 @given(st.lists(_positive, min_size=1, max_size=9))
 def test_a_logarithmic_scale_holds_all_values_in_order(values: list[float]) -> None:
-    """Larger is further right, and powers of ten enclose all."""
+    """Larger is further right, and round ends enclose all."""
     scale = Logarithmic.around(values, 10.0, 90.0)
     places = [scale(value) for value in sorted(values)]
     assert places == sorted(places)
     assert scale.lowest <= min(values) * (1 + 1e-9)
     assert max(values) <= scale.highest * (1 + 1e-9)
-    assert (scale.ticks()[0], scale.ticks()[-1]) == (scale.lowest, scale.highest)
+    assert scale.ticks()[0] == scale.lowest
+    assert len(scale.ticks()) >= 2
+    assert scale.ticks()[-1] <= scale.highest * (1 + 1e-9) < scale.ticks()[-1] * 10.1
 
 
 def test_what_is_outside_a_scale_is_at_its_end() -> None:
@@ -48,7 +50,7 @@ def test_what_is_outside_a_scale_is_at_its_end() -> None:
 
 def test_equal_ratios_are_equal_steps() -> None:
     """One decade is as wide as the next."""
-    scale = Logarithmic.around([1.5, 900.0], 0.0, 300.0)
+    scale = Logarithmic.around([1.5, 901.0], 0.0, 300.0)
     assert scale.ticks() == [1.0, 10.0, 100.0, 1000.0]
     assert [round(scale(tick)) for tick in scale.ticks()] == [0, 100, 200, 300]
 

@@ -1,0 +1,1 @@
+"""Slow or heavy checks: `make test-all`, not `make test`."""
