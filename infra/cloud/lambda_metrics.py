@@ -27,10 +27,10 @@ Dimensions = dict[str, str]
 
 @dataclass
 class _Level:
-    """How many are at once, and since when."""
+    """How many are at once, and the last minute since the epoch that has a sample of it."""
 
     now: int = 0
-    since: float = 0.0
+    minute: int = 0
 
 
 @dataclass
@@ -159,13 +159,13 @@ class LambdaMetrics:
     def _step(self, metrics: list[MetricId], change: int, moment: float) -> None:
         """One more or one less at once; each level that was held is a sample in each minute."""
         for metric in metrics:
-            level = self._levels.setdefault(metric, _Level(since=moment))
+            level = self._levels.setdefault(metric, _Level())
             if level.now:
                 self._store.add(_held(metric, level, moment))
             level.now += change
-            level.since = max(level.since, moment)
             if level.now:
-                self._store.add([Sample(metric, level.since, float(level.now), "Count")])
+                level.minute = max(level.minute, math.floor(moment / RESOLUTION))
+                self._store.add([Sample(metric, moment, float(level.now), "Count")])
 
     def _outcome(self, record: InvocationRecord, moment: float) -> Iterator[Sample]:
         if record.status not in _ANSWERED:
@@ -186,11 +186,10 @@ class LambdaMetrics:
 
 
 def _held(metric: MetricId, level: _Level, until: float) -> Iterator[Sample]:
-    """A sample in each minute that has begun since the level was reached."""
-    first = math.floor(level.since / RESOLUTION) + 1
-    for minute in range(first, math.floor(until / RESOLUTION) + 1):
+    """A sample in each minute through which the level was held, up to a moment."""
+    for minute in range(level.minute + 1, math.ceil(until / RESOLUTION)):
+        level.minute = minute
         yield Sample(metric, float(minute * RESOLUTION), float(level.now), "Count")
-    level.since = max(level.since, until)
 
 
 def _dimension_sets(function: str, qualifier: str) -> list[Dimensions]:

@@ -169,7 +169,7 @@ def _aggregate(
     def aggregate(given: Arguments) -> Value:
         value = given.series(0)
         if isinstance(value, Series):
-            return of(list(value.points.values())) if value.points else math.nan
+            return float(of(list(value.points.values()))) if value.points else math.nan
         points = {}
         for at in {at for item in value for at in item.points}:
             present = [item.points[at] for item in value if at in item.points]
