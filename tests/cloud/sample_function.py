@@ -9,6 +9,7 @@ import select
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,11 @@ def wait_until(condition: Any, seconds: float = 20.0) -> None:
 def descendants(pid: int) -> set[int]:
     """Processes that a process of this machine started, and those that these started."""
     found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found |= {int(child)} | descendants(int(child))
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        for task in list(Path(f"/proc/{pid}/task").iterdir()):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                for child in (task / "children").read_text().split():
+                    found |= {int(child)} | descendants(int(child))
     return found
 
 
