@@ -50,7 +50,7 @@ def page(figures: Figures, recording: Recording) -> str:
         burst_words=escape(burst_words(figures, recording)),
         burst=_panels(figures, recording),
         run_words=escape(run_words(recording)),
-        legend=_legend(),
+        legend=_legend(recording),
         timeline=timeline(recording),
         chapters=_chapters(recording),
         environments=environment_table(found, recording.began),
@@ -211,9 +211,9 @@ def _panels(figures: Figures, recording: Recording) -> Markup:
     )
 
 
-def _legend() -> Markup:
-    """Each sign of the timeline with its meaning."""
-    signs: tuple[tuple[Markup, str], ...] = (
+def _legend(recording: Recording) -> Markup:
+    """Each sign of the timeline with its meaning; those of failures only where there are any."""
+    signs: list[tuple[Markup, str]] = [
         (_sign("init", 3, 9, "url(#timeline-hatch)"), "INIT: imports, model, priming"),
         (_sign("serving", 3, 9), "serving requests"),
         (_sign("held", 4, 7), "answering pings"),
@@ -224,7 +224,12 @@ def _legend() -> Markup:
             element("g", flake(13, 7), class_="unseen"),
             "cold start of a ping or schedule: no user waited",
         ),
-    )
+    ]
+    if any(item.status not in ("success", "running") for item in recording.invocations):
+        signs.append((_sign("failed", 3, 9), "failed"))
+    if any(item.environment is None for item in recording.invocations):
+        cross = label("cross", 13, 12, "\N{MULTIPLICATION SIGN}", "middle")
+        signs.append((cross, "throttled, or without an environment"))
     return element(
         "ul",
         *(

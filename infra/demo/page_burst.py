@@ -185,7 +185,8 @@ def _lane(key: str, bar: Bar, top: float, x: Linear, finer: Linear | None) -> Ma
     parts = [_drawn(key, bar, top, x)]
     if finer is not None:
         parts.append(_drawn(key, bar, top, finer))
-    end = (finer or x)(bar.arrived if bar.ended is None else bar.ended)
+    shown = bar.arrived if bar.status == "throttled" else bar.ended
+    end = (finer or x)(x.highest if shown is None else shown)
     parts.append(label("value", end + 5, middle + 3.5, _outcome(bar)))
     if bar.cold:
         parts.append(element("g", flake(_LEFT - 11, middle), class_="cold-mark"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from infra.demo.markup import Markup, element, escape, joined
+from infra.demo.page import page
 from infra.demo.page_burst import bars, panel_content, span_ms
 from infra.demo.page_lane import runs
 from infra.demo.page_timeline import chapters_shown
 from infra.demo.recording import Chapter, Machine, Span, records
-from tests.demo.recordings import NOW, environment, recording, request
+from tests.demo.recordings import NOW, environment, figures_of, recording, request
 
 
 def test_text_is_escaped_and_markup_is_not() -> None:
@@ -107,3 +110,15 @@ def test_this_machine_has_cpus_and_a_name() -> None:
     here = Machine.here()
     assert here.cpus >= 1
     assert all((here.system, here.architecture, here.python))
+
+
+def test_the_legend_has_failures_only_where_there_are_any() -> None:
+    """A run without them is not cluttered with their signs."""
+    calm = recording()
+    failed = replace(calm.invocations[2], status="error")
+    refused = request(6, 5.0, 0.0, status="throttled", reason="limit")
+    rough = replace(calm, invocations=(*calm.invocations, failed, refused))
+    for story, expected in ((calm, 0), (rough, 1)):
+        text = page(figures_of(story), story)
+        assert text.count("</svg>failed</li>") == expected
+        assert text.count("throttled, or without an environment") == expected
