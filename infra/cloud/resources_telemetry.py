@@ -52,6 +52,10 @@ class Dashboard(_OfCloudWatch, CloudFormationModel):
     NAME_PROPERTY = "DashboardName"
     REPLACED_BY = frozenset({"DashboardName"})
 
+    def __init__(self, account_id: str, region: str, name: str, properties: Properties) -> None:
+        # moto asks its own class which property holds the name, and that one does not know.
+        super().__init__(account_id, region, properties.get("DashboardName") or name, properties)
+
     def create(self) -> None:
         """PutDashboard."""
         self.change(self.properties)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.cloud.clock import Clock
 from infra.cloud.function import FunctionVersion
 from infra.cloud.lambda_metrics import LambdaMetrics
 from infra.cloud.ledger import Ledger
 from infra.cloud.metrics import MetricId, MetricStore
+from tests.cloud.conftest import Start
 from tests.cloud.metric_clock import START, StandingClock
-from tests.cloud.sample_function import request
+from tests.cloud.sample_function import deploy, request, wait_until
 
 SPAN = range(START, START + 7200, 60)
 FUNCTION = {"FunctionName": "sample"}
@@ -193,6 +196,28 @@ def test_provisioned_concurrency_has_metrics_of_its_own(world: World) -> None:
     assert world.of("ProvisionedConcurrentExecutions", ALIAS, "maximum") == {0: 2}
     assert world.of("ProvisionedConcurrencyUtilization", ALIAS, "maximum") == {0: 1}
     assert world.of("ConcurrentExecutions", ALIAS, "maximum") == {0: 3}
+
+
+def test_provisioned_environments_are_counted_as_they_are(start: Start, tmp_path: Path) -> None:
+    """Through the data plane: one of two in use is half of what is allocated."""
+    running, version = start(), deploy(tmp_path, version="1")
+    clock = Clock()
+    store = MetricStore(clock)
+    running.ledger.subscribe(LambdaMetrics(store, clock).record)
+    running.plane.provision(version, 2)
+    wait_until(lambda: len(running.ledger.alive()) == 2)
+    running.plane.invoke(version, request(version, invoked_arn=f"{version.arn}:live"))
+    begun = math.floor(store.now() / 3600) * 3600
+    span = range(begun - 3600, begun + 3600, 7200)
+
+    def maximum(name: str) -> list[float]:
+        found = store.periods(MetricId.of("AWS/Lambda", name, ALIAS), span)
+        return [item.maximum for item in found.values()]
+
+    assert maximum("ProvisionedConcurrencyUtilization") == [0.5]
+    assert maximum("ProvisionedConcurrentExecutions") == [1]
+    assert maximum("ProvisionedConcurrencyInvocations") == [1]
+    assert maximum("ProvisionedConcurrencySpilloverInvocations") == []
 
 
 def test_functions_without_provisioned_concurrency_have_none_of_its_metrics(world: World) -> None:
