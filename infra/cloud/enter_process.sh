@@ -9,6 +9,7 @@ exec 5<"$2"
 python=$1/bin/python3
 shift 2
 for procs; do echo 0 >"$procs"; done
+set -- "$python"
 ulimit -n 1024
 
 (
@@ -21,5 +22,5 @@ ulimit -n 1024
     cd "$LAMBDA_TASK_ROOT"
     unset OLDPWD
     # pdeathsig: the function dies with the shell, which dies with the cloud.
-    exec /usr/bin/env setpriv --pdeathsig KILL "$python" -m awslambdaric "$_HANDLER"
+    exec /usr/bin/env setpriv --pdeathsig KILL "$1" -m awslambdaric "$_HANDLER"
 )

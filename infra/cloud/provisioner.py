@@ -90,7 +90,7 @@ class Provisioner:
         with self._stock.lock:
             order = self._orders.setdefault(version.key, _Order(version, 0))
             order.requested, order.failure = count, ""
-            # Idle ones go first, and of those the ones that were idle longest.
+            # Those that are busy stay before others, and older ones before newer.
             held = sorted(self._held(order), key=lambda item: item.state == "busy", reverse=True)
             surplus = {item.id for item in held[count:]}
             order.ids -= surplus

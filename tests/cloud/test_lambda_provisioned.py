@@ -94,7 +94,7 @@ def test_they_are_kept_beyond_the_idle_lifetime(start: Start, tmp_path: Path) ->
 
 
 def test_one_that_dies_is_replaced(start: Start, tmp_path: Path) -> None:
-    """An exit, a kill while idle and the maximum lifetime each bring a new environment.
+    """An exit during a request and a kill while idle each bring a new environment.
 
     AWS page: "Configuring provisioned concurrency for a function".
     """
@@ -110,6 +110,18 @@ def test_one_that_dies_is_replaced(start: Start, tmp_path: Path) -> None:
     _ready(running, version, 1)
     assert not running.plane.invoke(version, request(version)).cold
     assert len(running.plane.environments()) == 1
+
+
+def test_one_that_is_too_old_is_replaced(start: Start, tmp_path: Path) -> None:
+    """The maximum lifetime holds for provisioned environments too; the number stays.
+
+    AWS page: "Understanding the Lambda execution environment lifecycle".
+    """
+    running, version = start(max_lifetime_seconds=1.0), deploy(tmp_path, _TELL, version="1")
+    _ready(running, version, 1)
+    wait_until(lambda: len(running.ledger.environments()) == 2)
+    assert running.ledger.environments()[0].end_reason == "lifetime"
+    _ready(running, version, 1)
 
 
 def test_fewer_and_none_take_environments_away(start: Start, tmp_path: Path) -> None:

@@ -181,8 +181,12 @@ def test_a_plain_user_gets_the_same_through_a_user_namespace(
 
 def test_without_namespaces_a_function_still_runs(start: Start, tmp_path: Path) -> None:
     """With isolation "process" the package runs where it is, with a TMPDIR of its own."""
-    running, version = start(isolation="process"), deploy(tmp_path)
+    # Names that the launcher might use itself must be the function's alone.
+    variables = {"python": "/bin/false", "procs": "p", "pid": "7"}
+    running = start(isolation="process")
+    version = deploy(tmp_path, variables=variables)
     assert evaluate(running.plane, version, "os.getcwd()") == str(version.code)
+    assert evaluate(running.plane, version, "os.environ['python']") == "/bin/false"
     temporary = evaluate(running.plane, version, "os.environ['TMPDIR']")
     assert temporary.startswith(str(tmp_path))
     running.plane.close()
