@@ -14,7 +14,7 @@ from warmer.errors import ConfigurationError
 def test_a_page_that_cannot_be_written_fails_before_the_run(tmp_path: Path) -> None:
     """Its folder is made first; where that is impossible, the error names the file."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="output file is .*demo.html.*expected a file in"):
+    with pytest.raises(ConfigurationError, match=r"output file is .*demo.html.*expected a file in"):
         demo.main(["--page", str(tmp_path / "file" / "demo.html")], standalone_mode=False)
 
 
