@@ -271,6 +271,10 @@ class Environment:
                 sandbox.kill()
         sandbox.wait_started()
         began = time.monotonic()
+        with self._kill_lock:
+            if self._killed:
+                # A kill that came before the namespace was made may have missed what is inside.
+                sandbox.kill()
         self._api.watch(sandbox.ended)
         host.ledger.init_started(self.id, sandbox.pid)
         host.logs.watch(self.stream, sandbox.output)

@@ -195,6 +195,10 @@ class Sandbox:
         """
         self.kill()
         status = self._process.wait()
+        # The launcher waits for what is inside, but not if it was killed first.
+        poll = select.poll()
+        poll.register(self.ended, select.POLLIN)
+        poll.poll(_START_LIMIT_SECONDS * 1000)
         if self._freezer is not None:
             self._freezer.close()
         os.close(self.ended)

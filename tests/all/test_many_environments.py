@@ -209,6 +209,28 @@ def test_five_hundred_environments_leave_nothing(
     assert {"idle", "retired", "exited", "timeout", "init-error"} <= set(ended)
 
 
+@pytest.mark.timeout(300)
+def test_closing_at_any_moment_is_quick_and_leaves_nothing(
+    cloud_settings: Callable[..., CloudSettings],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Environments that are just being made end with the rest, however far they have come."""
+    seed = random.randrange(2**32)
+    _tell(f"closing with seed {seed}", capsys)
+    chance, settings = random.Random(seed), cloud_settings()
+    version = deploy(tmp_path, "import time\ntime.sleep(60)\n", version="1")
+    before = _left(settings.state)
+    for _ in range(100):
+        plane = DataPlane(settings, Ledger(), Recorder())
+        plane.provision(version, 4)
+        time.sleep(chance.uniform(0, 0.03))  # the moment itself is what varies
+        began = time.monotonic()
+        plane.close()
+        assert time.monotonic() - began < 20
+        assert _left(settings.state) == before
+
+
 def _kill_at_random(running: Running, chance: random.Random, stop: threading.Event) -> set[str]:
     """Kill environments until told to stop: their function, or their launcher. Returns which."""
     killed: set[str] = set()
