@@ -139,12 +139,9 @@ class DataPlane:
         def concerned(found: FunctionVersion) -> bool:
             return found.name == function and version in (None, found.version) and found.key != keep
 
-        with self._changed:
-            arns = {item.version.arn for item in self._all.values() if concerned(item.version)}
-        self._provisioner.forget(concerned)
-        self._retire(lambda environment: concerned(environment.version))
-        for arn in arns:
+        for arn in self._provisioner.forget(concerned):
             self._count_provisioned(arn)
+        self._retire(lambda environment: concerned(environment.version))
 
     def environments(self) -> tuple[EnvironmentView, ...]:
         """The environments that exist now, oldest first."""

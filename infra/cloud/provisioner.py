@@ -15,7 +15,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -100,13 +100,17 @@ class Provisioner:
             self._stock.retire(lambda environment: environment.id in surplus)
         self._refill(order)
 
-    def forget(self, concerned: Callable[[FunctionVersion], bool]) -> None:
-        """Make no more environments of these versions; those that are there are not ended."""
+    def forget(self, concerned: Callable[[FunctionVersion], bool]) -> set[str]:
+        """Make no more environments of these versions; those that are there are not ended.
+
+        Returns the ARNs of the functions that had some.
+        """
         with self._stock.lock:
-            for key, order in list(self._orders.items()):
-                if concerned(order.version):
-                    order.requested = 0
-                    del self._orders[key]
+            gone = {key: order for key, order in self._orders.items() if concerned(order.version)}
+            for key, order in gone.items():
+                order.requested = 0
+                del self._orders[key]
+        return {order.version.arn for order in gone.values()}
 
     def status(self, version: FunctionVersion) -> Provisioned | None:
         """How far a version's request has come; None when there is none."""
@@ -169,7 +173,7 @@ class Provisioner:
             missing = order.requested - len(order.ids) - order.making
             for _ in range(missing):
                 order.making += 1
-                self._threads.submit(self._make, order)
+                self._threads.submit(self._make, order).add_done_callback(_tell)
 
     def _make(self, order: _Order) -> None:
         with self._stock.lock:
@@ -208,6 +212,12 @@ class Provisioner:
             order.failure = order.failure or reason
         if not closing:
             _log.warning("%s could not be provisioned: %s", order.version.key, reason)
+
+
+def _tell(made: Future[None]) -> None:
+    """Log what should not have happened; nobody asks for the result."""
+    if not made.cancelled() and (error := made.exception()) is not None:
+        _log.error("the provisioner failed", exc_info=error)
 
 
 def _told(version: FunctionVersion) -> InitType:

@@ -18,7 +18,10 @@ def _states(running: Running) -> list[str]:
 
 
 def test_the_first_request_is_cold_and_the_next_is_warm(start: Start, tmp_path: Path) -> None:
-    """The first request waits for an INIT; the next finds the same environment with its state."""
+    """The first request waits for an INIT; the next finds the same environment with its state.
+
+    AWS page: "Understanding the Lambda execution environment lifecycle".
+    """
     running, version = start(), deploy(tmp_path)
     cold = running.plane.invoke(version, request(version))
     warm = running.plane.invoke(version, request(version))
@@ -50,7 +53,10 @@ def test_init_is_measured_from_executing_the_interpreter_to_its_first_next(
 
 
 def test_an_environment_serves_one_request_at_a_time(start: Start, tmp_path: Path) -> None:
-    """Two requests at once need two environments; a third later goes to the last one used."""
+    """Two requests at once need two environments; a third later goes to the last one used.
+
+    AWS page: "Understanding Lambda function scaling".
+    """
     running, version = start(), deploy(tmp_path)
     together = Together()
     together.start(running.plane, version, {"sleep": 1.5})
@@ -98,14 +104,20 @@ def handler(event, context):
 
 
 def test_a_large_event_and_a_large_response_pass(start: Start, tmp_path: Path) -> None:
-    """6 MB go in and come out."""
+    """6 MB go in and come out.
+
+    AWS page: "Lambda quotas" (invocation payload).
+    """
     running, version = start(), deploy(tmp_path)
     text = "x" * (MAX_RESPONSE_BYTES - 100)
     assert call(running.plane, version, {"text": text})["event"]["text"] == text
 
 
 def test_reserved_concurrency_throttles_at_once(start: Start, tmp_path: Path) -> None:
-    """Over the reserved concurrency a request is refused with Lambda's reason, and is recorded."""
+    """Over the reserved concurrency a request is refused with Lambda's reason, and is recorded.
+
+    AWS page: "Configuring reserved concurrency"; API reference, "Invoke" (Reason).
+    """
     running, version = start(), deploy(tmp_path)
     together = Together()
     together.start(running.plane, version, {"sleep": 1})
@@ -120,7 +132,10 @@ def test_reserved_concurrency_throttles_at_once(start: Start, tmp_path: Path) ->
 
 
 def test_account_concurrency_throttles_every_function(start: Start, tmp_path: Path) -> None:
-    """Over the account's concurrency another function is refused too."""
+    """Over the account's concurrency another function is refused too.
+
+    AWS page: "Understanding Lambda function scaling"; API reference, "Invoke" (Reason).
+    """
     running = start(account_concurrency=1)
     version, other = deploy(tmp_path), deploy(tmp_path, name="other")
     together = Together()

@@ -48,7 +48,10 @@ def test_a_raised_exception_keeps_the_environment(start: Start, tmp_path: Path) 
 def test_an_init_error_is_told_to_the_request_that_waited(
     start: Start, tmp_path: Path, source: str, handler: str, error_type: str
 ) -> None:
-    """What fails in INIT fails that invoke, with the runtime's own error, and ends it."""
+    """What fails in INIT fails that invoke, with the runtime's own error, and ends it.
+
+    AWS page: "Troubleshoot execution issues in Lambda".
+    """
     running, version = start(), deploy(tmp_path, source, handler=handler)
     outcome = running.plane.invoke(version, request(version))
     assert _error(outcome)["errorType"] == error_type
@@ -71,7 +74,10 @@ def test_a_runtime_that_exits_in_init_says_how(start: Start, tmp_path: Path) -> 
 
 
 def test_an_exit_costs_only_its_environment(start: Start, tmp_path: Path) -> None:
-    """An exit during a request is Runtime.ExitError; another environment goes on undisturbed."""
+    """An exit during a request is Runtime.ExitError; another environment goes on undisturbed.
+
+    AWS page: "Troubleshoot execution issues in Lambda".
+    """
     running, version = start(), deploy(tmp_path)
     together = Together()
     together.start(running.plane, version, {"sleep": 1})
@@ -97,7 +103,10 @@ def test_a_crash_names_its_signal(start: Start, tmp_path: Path) -> None:
 
 
 def test_a_function_past_its_time_out_is_killed(start: Start, tmp_path: Path) -> None:
-    """At the time-out the environment is killed and the caller told, as Lambda words it."""
+    """At the time-out the environment is killed and the caller told, as Lambda words it.
+
+    AWS page: "Configure Lambda function timeout".
+    """
     running, version = start(), deploy(tmp_path, timeout_seconds=0.5)
     invocation = request(version, {"sleep": 30})
     began = time.monotonic()
@@ -118,7 +127,10 @@ def test_a_function_past_its_time_out_is_killed(start: Start, tmp_path: Path) ->
 
 
 def test_a_response_over_6_mb_is_refused(start: Start, tmp_path: Path) -> None:
-    """A response that is too large fails the invoke, and the next one works."""
+    """A response that is too large fails the invoke, and the next one works.
+
+    AWS page: "Lambda quotas" (invocation payload).
+    """
     running, version = start(), deploy(tmp_path)
     large = {"run": f"'x' * {MAX_RESPONSE_BYTES}"}
     error = _error(running.plane.invoke(version, request(version, large)))
@@ -128,7 +140,10 @@ def test_a_response_over_6_mb_is_refused(start: Start, tmp_path: Path) -> None:
 
 
 def test_an_init_over_its_limit_is_repeated_within_the_invoke(start: Start, tmp_path: Path) -> None:
-    """A slow INIT is given up at its limit, and done again under the function's time-out."""
+    """A slow INIT is given up at its limit, and done again under the function's time-out.
+
+    AWS page: "Understanding the Lambda execution environment lifecycle".
+    """
     source = "import time\ntime.sleep(0.6)\ndef handler(event, context): return 'done'\n"
     running, version = start(init_limit_seconds=0.3), deploy(tmp_path, source)
     outcome = running.plane.invoke(version, request(version))
@@ -141,7 +156,10 @@ def test_an_init_over_its_limit_is_repeated_within_the_invoke(start: Start, tmp_
 
 
 def test_a_repeated_init_ends_at_the_functions_time_out(start: Start, tmp_path: Path) -> None:
-    """If the repeated INIT takes too long as well, the request times out."""
+    """If the repeated INIT takes too long as well, the request times out.
+
+    AWS page: "Understanding the Lambda execution environment lifecycle".
+    """
     running = start(init_limit_seconds=0.2)
     version = deploy(tmp_path, "import time\ntime.sleep(30)\n", timeout_seconds=0.3)
     outcome = running.plane.invoke(version, request(version))

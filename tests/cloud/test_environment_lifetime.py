@@ -32,7 +32,10 @@ def _wait_for_end(running: Running, environment: str) -> float:
 
 
 def test_an_idle_environment_ends_when_t_has_passed(start: Start, tmp_path: Path) -> None:
-    """The idle lifetime counts from the end of the last request, and ends the process in time."""
+    """The idle lifetime counts from the end of the last request, and ends the process in time.
+
+    AWS page: "Understanding the Lambda execution environment lifecycle"; T itself is unpublished.
+    """
     running, version = start(idle_seconds=1.0), deploy(tmp_path)
     running.plane.invoke(version, request(version))
     outcome = running.plane.invoke(version, request(version, {"sleep": 0.5}))

@@ -182,6 +182,21 @@ def test_it_is_set_aside_from_the_accounts_concurrency(start: Start, tmp_path: P
     assert running.plane.invoke(other, request(other)).function_error is None
 
 
+def test_retired_ones_are_not_replaced(start: Start, tmp_path: Path) -> None:
+    """With a function its provisioned concurrency goes, and what was set aside for it.
+
+    AWS page: API reference, "DeleteFunction".
+    """
+    running = start(account_concurrency=1)
+    version, other = deploy(tmp_path, version="1"), deploy(tmp_path, name="other")
+    _ready(running, version, 1)
+    running.plane.retire("sample")
+    assert running.plane.environments() == ()
+    assert running.plane.provisioned(version) is None
+    assert running.plane.invoke(other, request(other)).function_error is None
+    assert [view.function for view in running.plane.environments()] == ["other"]
+
+
 def test_a_negative_number_is_refused(start: Start, tmp_path: Path) -> None:
     """The error names what was wrong."""
     with pytest.raises(ConfigurationError, match="provisioned concurrency is -1"):

@@ -39,7 +39,10 @@ def test_environments_do_not_share_tmp(start: Start, tmp_path: Path) -> None:
 
 
 def test_tmp_has_the_size_that_was_configured(start: Start, tmp_path: Path) -> None:
-    """Ephemeral storage is the size of /tmp."""
+    """Ephemeral storage is the size of /tmp.
+
+    AWS page: "Configure ephemeral storage for Lambda functions".
+    """
     running, version = start(), deploy(tmp_path, ephemeral_storage_mb=700)
     status = "os.statvfs('/tmp').f_blocks * os.statvfs('/tmp').f_frsize"
     assert evaluate(running.plane, version, status) == 700 * 1024 * 1024
@@ -105,7 +108,10 @@ def test_function_is_not_pid_1_and_sees_only_its_own_processes(
 
 
 def test_layers_are_merged_in_opt(start: Start, tmp_path: Path) -> None:
-    """Modules of layers can be imported; of two equal files the later layer's counts."""
+    """Modules of layers can be imported; of two equal files the later layer's counts.
+
+    AWS page: "Managing Lambda dependencies with layers" (a later layer may overwrite files).
+    """
     for number in (1, 2):
         python = tmp_path / f"layer{number}" / "python"
         python.mkdir(parents=True)
