@@ -16,11 +16,11 @@ from rich.console import Console
 
 from infra.cloud.local_cloud import runtime_python
 from infra.cloud.process import CloudProcess
+from infra.cloud.sam import PROJECT, Sam, find_sam
 from infra.demo.deployment import Deployment
 from infra.demo.figures import Figures
 from infra.demo.page import burst_picture, page
 from infra.demo.recording import Machine, Recording
-from infra.demo.sam import PROJECT, Sam, find_sam
 from infra.demo.story import Plan, Story, Tell
 from infra.demo.table import results
 from warmer.errors import ConfigurationError

@@ -11,7 +11,7 @@ from typing import Any, cast
 import boto3
 
 from infra.cloud.process import CloudProcess
-from infra.demo.sam import Sam, overrides
+from infra.cloud.sam import Sam, overrides
 from warmer.errors import CloudError
 
 STACK = "warmer-demo"

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infra.cloud.sam import PROJECT
 from infra.demo.deployment import Deployment, wait_until
 from infra.demo.figures import Burst, Figures, MonthlyCost, Wave
 from infra.demo.load import Caller, Latencies, at_once, one_after_another
 from infra.demo.recording import SCHEDULE_SECONDS, Chapter, Machine, Recording, Span, records
-from infra.demo.sam import PROJECT
 from warmer.errors import CloudError
 from warmer.fleet.price import PRICES, SECONDS_A_MONTH
 

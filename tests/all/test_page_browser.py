@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from infra.demo.sam import PROJECT
+from infra.cloud.sam import PROJECT
 
 SCREENSHOTS = PROJECT / "build" / "screenshots"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

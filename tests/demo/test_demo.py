@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.demo.sam import PROJECT
+from infra.cloud.sam import PROJECT
 
 
 @pytest.mark.timeout(400)

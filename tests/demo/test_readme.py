@@ -15,8 +15,8 @@ from rich.console import Console
 
 from infra.cloud.local_cloud import runtime_python
 from infra.cloud.process import CloudProcess
+from infra.cloud.sam import PROJECT
 from infra.cloud.transform import parse
-from infra.demo.sam import PROJECT
 from infra.demo.table import results
 from tests.demo.test_figures import FIGURES
 

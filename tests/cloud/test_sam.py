@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.demo.sam import Sam, find_sam, overrides
+from infra.cloud.sam import Sam, find_sam, overrides
 from warmer.errors import CloudError
 
 

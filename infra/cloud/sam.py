@@ -28,13 +28,22 @@ def find_sam(project: Path = PROJECT, path: str | None = None) -> Path:
 
 
 class Sam:
-    """Runs `sam` in a project's folder and keeps what it prints in a log file."""
+    """Runs `sam` and keeps what it prints in a log file.
 
-    def __init__(self, environment: Mapping[str, str], log: Path, project: Path = PROJECT) -> None:
+    project: whose `.tools` may hold it. folder: where it runs; by default the project.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        project: Path = PROJECT,
+        folder: Path | None = None,
+    ) -> None:
         self._sam = find_sam(project, environment.get("PATH", os.defpath))
         self._environment = dict(environment)
         self._log = log
-        self._project = project
+        self._folder = project if folder is None else folder
 
     def run(self, *arguments: str) -> None:
         """Run `sam ARGUMENTS`; raises CloudError with its last lines where it fails."""
@@ -42,7 +51,7 @@ class Sam:
         with self._log.open("ab") as log:
             finished = subprocess.run(
                 [str(self._sam), *arguments],
-                cwd=self._project,
+                cwd=self._folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -58,5 +67,7 @@ class Sam:
 
 
 def overrides(values: Mapping[str, str]) -> Sequence[str]:
-    """Template parameters as `sam` takes them."""
+    """Template parameters as `sam` takes them; nothing without any."""
+    if not values:
+        return []
     return ["--parameter-overrides", *(f"{key}={value}" for key, value in values.items())]
