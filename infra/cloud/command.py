@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shlex
 import signal
 import threading
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
+from rich.console import Console
 
-from infra.cloud.local_cloud import LocalCloud, Options
-from infra.cloud.sandbox import WITHOUT_NAMESPACES
+from infra.cloud.artifacts import packaged
+from infra.cloud.deploy import deploy
+from infra.cloud.deployed import DEFAULT_STACK
+from infra.cloud.isolation import WITHOUT_NAMESPACES
+from infra.cloud.sam_build import build, build_environment
 from infra.cloud.settings import CpuShare, Isolation, MemoryLimit, Routing
+from infra.cloud.status import environment_table, fetch, reading
+from warmer.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from infra.cloud.local_cloud import LocalCloud
+
+_PORT = 4599
+_TABLE_WIDTH = 160
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -27,7 +40,7 @@ def cloud() -> None:
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=4599,
+    default=_PORT,
     show_default=True,
     help="TCP port on localhost; 0: any free.",
 )
@@ -107,30 +120,107 @@ def cloud() -> None:
     show_default=True,
     help="Environment with awslambdaric and boto3, made by `make setup`.",
 )
+@click.option(
+    "--template",
+    type=click.Path(path_type=Path),
+    help="Build and deploy this SAM template once the cloud is up; `sam build` runs only where "
+    "sources have changed.",
+)
+@click.option("--stack-name", default=DEFAULT_STACK, show_default=True, help="Its stack's name.")
+@click.option(
+    "--parameter-overrides",
+    "overrides",
+    multiple=True,
+    metavar="K=V ...",
+    help="Its parameters; as with sam, one after another or each with the option.",
+)
+@click.argument("more_overrides", nargs=-1, metavar="")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object when ready.")
 @click.option("--verbose", "-v", is_flag=True, help="Tell what fires, deploys and fails.")
 def up(as_json: bool, verbose: bool, **chosen: Any) -> None:
     """Start the local cloud; Ctrl-C ends it and everything it started.
 
     \b
-    In another terminal:
+    With your stack in it:
+      warmer cloud up --template template.yaml --parameter-overrides Stage=test
+    Or in another terminal:
       export AWS_ENDPOINT_URL=http://localhost:4599
       sam build && sam deploy --stack-name warmer --resolve-s3 --capabilities CAPABILITY_IAM
     """
+    # Only now: it brings moto, whose import takes two seconds.
+    from infra.cloud.local_cloud import LocalCloud, Options
+
     _log_to_stderr(logging.INFO if verbose else logging.WARNING)
+    parameters = _parameters(chosen.pop("overrides"), chosen.pop("more_overrides"))
+    template, stack = chosen.pop("template"), chosen.pop("stack_name")
+    if parameters and template is None:
+        raise click.UsageError("parameter overrides need --template")
     stop = threading.Event()
     for number in _SIGNALS:
         signal.signal(number, lambda *_: stop.set())
     with LocalCloud(Options(**chosen)) as running:
+        told: dict[str, Any] = {"endpoint": running.endpoint, "port": running.port}
+        if template is not None:
+            environment = build_environment(chosen["any_python"], chosen["runtime"])
+            built = build(template, parameters, environment=environment)
+            outputs = deploy(running.endpoint, packaged(built), parameters, stack)
+            told |= {"stack": stack, "outputs": outputs}
         if as_json:
-            click.echo(json.dumps({"endpoint": running.endpoint, "port": running.port}))
+            click.echo(json.dumps(told))
         else:
-            click.echo(f"The local cloud is up. Ctrl-C ends it.\n\n{_to_paste(running.endpoint)}")
+            _tell(running, stack, told.get("outputs"))
         stop.wait()
 
 
-def _to_paste(endpoint: str) -> str:
-    return f"  export AWS_ENDPOINT_URL={endpoint}\n"
+def _parameters(overrides: tuple[str, ...], more: tuple[str, ...]) -> dict[str, str]:
+    if more and not overrides:
+        raise click.UsageError(f"unexpected argument {more[0]}")
+    found = {}
+    for item in [part for text in overrides for part in shlex.split(text)] + list(more):
+        key, equals, value = item.partition("=")
+        if not key or not equals:
+            raise ConfigurationError("--parameter-overrides", item, "KEY=VALUE")
+        found[key] = value
+    return found
+
+
+def _tell(running: LocalCloud, stack: str, outputs: dict[str, str] | None) -> None:
+    click.echo("The local cloud is up. Ctrl-C ends it.\n")
+    click.echo(f"  export AWS_ENDPOINT_URL={running.endpoint}\n")
+    if outputs is not None:
+        click.echo(f"Stack {stack} is deployed.")
+        for key, value in outputs.items():
+            click.echo(f"  {key}: {value}")
+        click.echo()
+    click.echo("Not isolated:")
+    for sentence in running.not_isolated:
+        click.echo(f"  - {sentence}")
+
+
+@cloud.command()
+@click.option(
+    "--endpoint",
+    metavar="URL",
+    help=f"The cloud's address; by default AWS_ENDPOINT_URL, or http://localhost:{_PORT}.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(endpoint: str | None, as_json: bool) -> None:
+    """Show the execution environments of a running local cloud.
+
+    For each: function, version, state, age, idle time, invokes, pings among them, and INIT. Ages
+    and idle times are cloud time, which goes faster than real time under --clock-rate; INIT is
+    real time. Exit code 1 where no cloud answers.
+    """
+    default = f"http://localhost:{_PORT}"
+    found = fetch(endpoint or os.environ.get("AWS_ENDPOINT_URL") or default)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    if found["environments"]:
+        # Never narrower than what it shows: a pipe or a small window gets whole lines too.
+        Console(width=_TABLE_WIDTH).print(environment_table(found))
+    for line in reading(found):
+        click.echo(line)
 
 
 def _log_to_stderr(level: int) -> None:

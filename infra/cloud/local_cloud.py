@@ -6,7 +6,6 @@ import errno
 import logging
 import shutil
 import socket
-import subprocess
 import tempfile
 import threading
 from contextlib import ExitStack
@@ -26,12 +25,15 @@ from infra.cloud.dataplane import DataPlane
 from infra.cloud.front import Front, FrontRequestHandler
 from infra.cloud.function_url import FunctionUrlEndpoint
 from infra.cloud.invoke import InvokeEndpoint, Invoker
+from infra.cloud.isolation import not_isolated
 from infra.cloud.ledger import Ledger
 from infra.cloud.logs import CloudWatchLogs
 from infra.cloud.packages import PackageStore
 from infra.cloud.refusal import InvokeRefused
+from infra.cloud.runtime import runtime_python
 from infra.cloud.schedules import Schedules
 from infra.cloud.settings import CloudSettings, CpuShare, Isolation, MemoryLimit, Routing
+from infra.cloud.status import describe
 from infra.cloud.telemetry import Telemetry
 from warmer.errors import CloudError
 
@@ -80,6 +82,7 @@ class LocalCloud:
         self.ledger = Ledger()
         self._telemetry = Telemetry(self.clock, self.ledger, REGION, options.metric_delay_seconds)
         python = runtime_python(options.runtime)
+        self.not_isolated = not_isolated(options.isolation)
         with ExitStack() as undo:
             self._server = _listen(options.port)
             undo.callback(self._server.server_close)
@@ -142,13 +145,9 @@ class LocalCloud:
         return self
 
     def status(self) -> dict[str, Any]:
-        """Environments that are alive now, and the cloud's clock."""
-        return {
-            "endpoint": self.endpoint,
-            "cloud_time": self.clock.now().isoformat(),
-            "clock_rate": self.clock.rate,
-            "environments": [vars(view) for view in self.plane.environments()],
-        }
+        """Environments that are alive now, counted by function, and the cloud's clock."""
+        found = describe(self.clock, self.plane.environments(), self.ledger)
+        return {"endpoint": self.endpoint, **found, "not_isolated": list(self.not_isolated)}
 
     def close(self) -> None:
         """End every execution environment and thread, free the port, remove all files."""
@@ -183,18 +182,6 @@ class LocalCloud:
             log.warning("a schedule could not reach %s: %s", target, error)
             return
         self._events.submit(region, resolved, payload)
-
-
-def runtime_python(runtime: Path) -> str:
-    """The Python version, such as "3.12", of the runtime environment; CloudError without one."""
-    interpreter = runtime / "bin" / "python3"
-    if not interpreter.exists():
-        raise CloudError(
-            f"There is no runtime environment at {runtime}: run `make setup` in the project's "
-            "clone, and start the cloud from there"
-        )
-    command = [str(interpreter), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _unready(environ: Any, start: Any) -> list[bytes]:

@@ -28,13 +28,11 @@ from infra.cloud.failure import Exit
 from infra.cloud.filesystem import Filesystem
 from infra.cloud.freezer import Freezer, GroupFreezer, NamespaceFreezer
 from infra.cloud.function import FunctionVersion
+from infra.cloud.isolation import WITHOUT_NAMESPACES, refuse_unisolated
 from infra.cloud.settings import CloudSettings
 from warmer.errors import CloudError
 
-__all__ = ["WITHOUT_NAMESPACES", "Sandbox", "SandboxFactory", "namespaces_refused"]
-
-# What to tell a user who chose isolation "process".
-WITHOUT_NAMESPACES = "environments share /tmp, files and processes with this machine"
+__all__ = ["Sandbox", "SandboxFactory", "namespaces_refused"]
 
 _log = logging.getLogger("warmer.cloud")
 _HERE = Path(__file__).resolve().parent
@@ -245,7 +243,8 @@ class SandboxFactory:
         if self._isolated and (reason := namespaces_refused(self._user)) is not None:
             raise CloudError(
                 f"This machine does not allow namespaces ({reason}). Allow them (in a container: "
-                "add CAP_SYS_ADMIN, or permit user namespaces), or choose isolation='process': "
+                "add CAP_SYS_ADMIN, or permit user namespaces), or choose isolation='process' "
+                f"(`warmer cloud up --isolation process`): "
                 f"then {WITHOUT_NAMESPACES}."
             )
         self._cgroups = _cgroups(settings)
@@ -266,6 +265,8 @@ class SandboxFactory:
 
         Raises CloudError.
         """
+        if not self._isolated:
+            refuse_unisolated(version)
         folder = self._folder / environment
         cgroup: Cgroup | None = None
         try:

@@ -184,8 +184,9 @@ class LocalCloudFormation(CloudFormationBackend):
             cast(Any, stack).original_template = getattr(change_set, "original_template", None)
             self._export(stack)
             _finish(stack, f"{kind}_COMPLETE")
-            for item in without_effect(change_set.template_dict):
-                log.info("stack %s: recorded without effect: %s", stack.name, item)
+            if listed := list(without_effect(change_set.template_dict)):
+                told = ", ".join(listed)
+                log.warning("stack %s: recorded without effect: %s", stack.name, told)
         change_set.execution_status = "EXECUTE_COMPLETE"
 
     def update_stack(

@@ -1,0 +1,45 @@
+"""boto3 clients of a local cloud."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from warmer.errors import CloudError
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+__all__ = ["local_client"]
+
+_REGION = "us-east-1"
+# Lambda's longest time-out is 900 s (AWS Lambda quotas page).
+_LONGEST_ANSWER_SECONDS = 910
+_CONNECTIONS = 256
+
+
+def _session() -> Session:
+    """A boto3 session that looks for no real credentials; CloudError without boto3."""
+    try:
+        from boto3.session import Session
+    except ModuleNotFoundError as error:
+        raise CloudError("The local cloud's clients need boto3: pip install 'warmer[cli]'") from (
+            error
+        )
+    return Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=_REGION)
+
+
+def local_client(endpoint: str, service: str) -> Any:
+    """A client of one AWS service in the cloud at `endpoint`.
+
+    It never tries again, so that a throttled request is seen as one, and opens as many connections
+    as there are requests at once, up to 256.
+    """
+    session = _session()
+    from botocore.config import Config
+
+    config = Config(
+        retries={"total_max_attempts": 1},
+        max_pool_connections=_CONNECTIONS,
+        read_timeout=_LONGEST_ANSWER_SECONDS,
+    )
+    return session.client(cast(Any, service), endpoint_url=endpoint, config=config)

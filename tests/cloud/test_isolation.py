@@ -1,0 +1,50 @@
+"""What is said, and refused, where environments cannot have namespaces."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.cloud.isolation import not_isolated, refuse_unisolated
+from tests.cloud.conftest import Start
+from tests.cloud.sample_function import deploy, request
+from warmer.errors import CloudError
+
+
+def test_with_namespaces_only_the_network_is_shared() -> None:
+    """The network is said, too."""
+    (sentence,) = not_isolated("namespaces")
+    assert "network" in sentence
+
+
+def test_without_namespaces_all_that_is_shared_is_said() -> None:
+    """Files, /tmp, layers, ephemeral storage and what is not frozen."""
+    said = "\n".join(not_isolated("process"))
+    for word in ("network", "/tmp", "files and processes", "layers", "storage", "frozen"):
+        assert word in said
+
+
+def test_a_machine_without_the_tools_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As macOS is: not even isolation "process" works there, and the error says what would."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CloudError, match=r"lacks setpriv: run the cloud in a Linux"):
+        not_isolated("process")
+
+
+def test_a_function_with_layers_is_refused_without_namespaces(start: Start, tmp_path: Path) -> None:
+    """It would look for them in an /opt that is the machine's."""
+    running, version = start(isolation="process"), deploy(tmp_path)
+    with pytest.raises(CloudError, match=r"has layers.*no /opt"):
+        running.plane.invoke(replace(version, layers=(tmp_path,)), request(version))
+    assert running.plane.environments() == ()
+
+
+def test_more_ephemeral_storage_is_refused_without_namespaces(tmp_path: Path) -> None:
+    """No limit would be enforced."""
+    version = replace(deploy(tmp_path), ephemeral_storage_mb=1024)
+    with pytest.raises(CloudError, match=r"1024 MB of ephemeral storage"):
+        refuse_unisolated(version)
