@@ -68,7 +68,14 @@ def cloud() -> None:
     show_default=True,
     help="Which idle execution environment gets a request; AWS does not say.",
 )
-@click.option("--seed", type=int, help="Makes random routing repeatable.")
+@click.option("--seed", type=int, help="Makes random routing, and weighted aliases, repeatable.")
+@click.option(
+    "--account-concurrency",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Concurrent executions of all functions together; 1,000 is AWS's default quota.",
+)
 @click.option(
     "--memory-limit",
     type=click.Choice(get_args(MemoryLimit)),

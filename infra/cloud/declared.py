@@ -25,6 +25,8 @@ class Declared:
         self.name = name
         self.properties = properties
         self.attributes: dict[str, Any] = {}
+        # The resource's UpdatePolicy, while it is changed.
+        self.update_policy: Properties = {}
 
     def create(self) -> None:
         """Make it, from `self.properties`."""
@@ -104,6 +106,7 @@ class Declared:
             )
             original_resource.remove()
             return made
+        original_resource.update_policy = cloudformation_json.get("UpdatePolicy") or {}
         original_resource.change(properties)
         original_resource.properties = properties
         return original_resource

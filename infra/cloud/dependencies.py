@@ -85,4 +85,6 @@ def _needs(declared: Mapping[str, Any]) -> set[str]:
     depends = declared.get("DependsOn") or []
     named = [depends] if isinstance(depends, str) else depends
     explicit = {name for name in named if isinstance(name, str)}
-    return explicit.union(*(references(declared.get(key)) for key in ("Properties", "Value")))
+    return explicit.union(
+        *(references(declared.get(key)) for key in ("Properties", "UpdatePolicy", "Value"))
+    )

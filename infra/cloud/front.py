@@ -16,7 +16,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.wrappers import Request, Response
 
 from infra.cloud.function_url import FunctionUrlEndpoint
-from infra.cloud.functions import FunctionUrl
+from infra.cloud.function_urls import FunctionUrl
 from infra.cloud.invoke import InvokeEndpoint
 
 if TYPE_CHECKING:

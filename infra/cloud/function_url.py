@@ -15,9 +15,11 @@ from typing import Any
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request, Response
 
-from infra.cloud.functions import FunctionUrl
+from infra.cloud.cors import is_preflight, preflight, with_cors
+from infra.cloud.function_urls import FunctionUrl
 from infra.cloud.invoke import SYNCHRONOUS_LIMIT_BYTES, Invoker
 from infra.cloud.refusal import InvokeRefused
+from infra.cloud.signature import Caller, SignatureRefused, verify
 
 _TEXT = ("text/", "application/json", "application/javascript", "application/xml")
 _JSON = "application/json"
@@ -30,18 +32,32 @@ _OF_THE_CONNECTION = ("connection", "content-length", "keep-alive", "transfer-en
 class FunctionUrlEndpoint:
     """Answers requests to Function URLs of one account."""
 
-    def __init__(self, invoker: Invoker, region: str) -> None:
+    def __init__(self, invoker: Invoker, region: str, account_id: str) -> None:
         self._invoker = invoker
         self._region = region
+        self._account_id = account_id
 
     def __call__(self, request: Request, url: FunctionUrl, path: str) -> Response:
         """Invoke the function behind `url` with `request`, whose path there is `path`."""
-        if url.auth_type == "AWS_IAM" and not _is_signed(request):
-            return _message(403, "Forbidden")
+        if url.cors is None:
+            return self._answer(request, url, path)
+        if is_preflight(request):
+            return preflight(request, url.cors)
+        return with_cors(self._answer(request, url, path), request, url.cors)
+
+    def _answer(self, request: Request, url: FunctionUrl, path: str) -> Response:
         body = request.get_data()
         if len(body) > SYNCHRONOUS_LIMIT_BYTES:
             return _message(413, "Request Too Long")
-        event = http_event(request, url, path, body)
+        caller = None
+        if url.auth_type == "AWS_IAM":
+            try:
+                caller = verify(request, body, self._region, self._account_id)
+            except SignatureRefused as error:
+                refused = _message(403, str(error))
+                refused.headers["x-amzn-ErrorType"] = error.kind
+                return refused
+        event = http_event(request, url, path, body, caller)
         try:
             target = self._invoker.resolve(self._region, url.function, url.qualifier)
             outcome = self._invoker.run(target, json.dumps(event).encode(), "url")
@@ -52,8 +68,10 @@ class FunctionUrlEndpoint:
         return http_response(outcome.payload)
 
 
-def http_event(request: Request, url: FunctionUrl, path: str, body: bytes) -> dict[str, Any]:
-    """The event that a function gets for a request."""
+def http_event(
+    request: Request, url: FunctionUrl, path: str, body: bytes, caller: Caller | None = None
+) -> dict[str, Any]:
+    """The event that a function gets for a request; `caller` signed it, or None."""
     now = time.time()
     text = _text_of(body, request.content_type or "")
     headers = {
@@ -61,6 +79,7 @@ def http_event(request: Request, url: FunctionUrl, path: str, body: bytes) -> di
         for name in request.headers.keys()  # noqa: SIM118 - pairs otherwise
         if name.lower() != "cookie"
     }
+    headers |= _of_the_way_here(request)
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
@@ -68,7 +87,7 @@ def http_event(request: Request, url: FunctionUrl, path: str, body: bytes) -> di
         "rawQueryString": request.query_string.decode("latin-1"),
         "headers": headers,
         "requestContext": {
-            "accountId": "anonymous",
+            "accountId": caller.account_id if caller else "anonymous",
             "apiId": url.id,
             "domainName": request.host,
             "domainPrefix": url.id,
@@ -87,6 +106,8 @@ def http_event(request: Request, url: FunctionUrl, path: str, body: bytes) -> di
         },
         "isBase64Encoded": text is None,
     }
+    if caller is not None:
+        event["requestContext"] |= {"authentication": None, "authorizer": {"iam": _iam(caller)}}
     if request.headers.get("Cookie"):
         event["cookies"] = [item.strip() for item in request.headers["Cookie"].split(";")]
     if request.args:
@@ -96,6 +117,30 @@ def http_event(request: Request, url: FunctionUrl, path: str, body: bytes) -> di
     if body:
         event["body"] = base64.b64encode(body).decode() if text is None else text
     return event
+
+
+def _of_the_way_here(request: Request) -> dict[str, str]:
+    """What Lambda's own front adds; an X-Forwarded-For of the client's is kept before it."""
+    client = request.remote_addr or "127.0.0.1"
+    before = request.headers.get("X-Forwarded-For")
+    return {
+        "x-amzn-trace-id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}",
+        "x-forwarded-for": f"{before}, {client}" if before else client,
+        "x-forwarded-port": request.host.partition(":")[2] or "80",
+        "x-forwarded-proto": "http",
+    }
+
+
+def _iam(caller: Caller) -> dict[str, Any]:
+    return {
+        "accessKey": caller.access_key,
+        "accountId": caller.account_id,
+        "callerId": caller.access_key,
+        "cognitoIdentity": None,
+        "principalOrgId": None,
+        "userArn": caller.arn,
+        "userId": caller.access_key,
+    }
 
 
 def http_response(payload: bytes) -> Response:
@@ -159,11 +204,6 @@ def _text_of(body: bytes, content_type: str) -> str | None:
         return body.decode()
     except UnicodeDecodeError:
         return None
-
-
-def _is_signed(request: Request) -> bool:
-    """Whether there is a signature at all; it is not verified here."""
-    return request.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 ")
 
 
 def _message(status: int, text: str) -> Response:

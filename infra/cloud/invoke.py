@@ -53,14 +53,15 @@ class Invoker:
         payload: bytes,
         kind: InvocationKind,
         client_context: str | None = None,
+        request_id: str = "",
     ) -> Outcome:
-        """One synchronous invoke.
+        """One synchronous invoke; it gets a request id where none is given.
 
         Raises InvokeRefused when it is throttled (429), when SnapStart cannot restore it (408 or
         400), and when the cloud itself fails (500).
         """
         invocation = Invocation(
-            request_id=str(uuid.uuid4()),
+            request_id=request_id or str(uuid.uuid4()),
             payload=payload,
             client_context=client_context,
             invoked_arn=target.invoked_arn,
@@ -132,8 +133,10 @@ class InvokeEndpoint:
 
     def _event(self, request: Request, target: Resolved) -> Response:
         # An asynchronous invoke does not carry its client context on.
-        self._events.submit(self._region_of(request), target, _payload(request))
-        return Response(b"", 202)
+        request_id = self._events.submit(self._region_of(request), target, _payload(request))
+        response = Response(b"", 202)
+        response.headers["x-amzn-RequestId"] = request_id
+        return response
 
     def _dry_run(self, request: Request, target: Resolved) -> Response:
         del request, target

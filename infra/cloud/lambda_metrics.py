@@ -96,6 +96,11 @@ class LambdaMetrics:
         """An event was given up without a success."""
         self._event(function, qualifier, "AsyncEventsDropped", 1.0, "Count")
 
+    def event_undelivered(self, function: str, qualifier: str, *, dead_letter: bool) -> None:
+        """A dead-letter queue, or a destination, could not take an event."""
+        name = "DeadLetterErrors" if dead_letter else "DestinationDeliveryFailures"
+        self._event(function, qualifier, name, 1.0, "Count")
+
     def _event(self, function: str, qualifier: str, name: str, value: float, unit: str) -> None:
         now = self._store.now()
         self._store.add(

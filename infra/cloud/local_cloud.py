@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import logging
+import random
 import shutil
 import socket
 import tempfile
@@ -17,19 +17,30 @@ from typing import Any, Self
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from infra.cloud import functions, resources, resources_telemetry, stacks
+from infra.cloud import (
+    codedeploy_api,
+    functions,
+    lambda_api,
+    resources,
+    resources_codedeploy,
+    resources_lambda,
+    resources_telemetry,
+    stacks,
+)
 from infra.cloud.agenda import Agenda
 from infra.cloud.background import EventInvokes
 from infra.cloud.clock import Clock
+from infra.cloud.codedeploy import DeploySettings
 from infra.cloud.dataplane import DataPlane
+from infra.cloud.destinations import Destinations
 from infra.cloud.front import Front, FrontRequestHandler
 from infra.cloud.function_url import FunctionUrlEndpoint
 from infra.cloud.invoke import InvokeEndpoint, Invoker
 from infra.cloud.isolation import not_isolated
+from infra.cloud.lambda_function import LocalFunction
 from infra.cloud.ledger import Ledger
 from infra.cloud.logs import CloudWatchLogs
 from infra.cloud.packages import PackageStore
-from infra.cloud.refusal import InvokeRefused
 from infra.cloud.runtime import runtime_python
 from infra.cloud.schedules import Schedules
 from infra.cloud.settings import CloudSettings, CpuShare, Isolation, MemoryLimit, Routing
@@ -37,10 +48,9 @@ from infra.cloud.status import describe
 from infra.cloud.telemetry import Telemetry
 from warmer.errors import CloudError
 
-log = logging.getLogger("warmer.cloud")
-
 REGION = "us-east-1"
-assert resources and resources_telemetry  # imported so that moto finds its classes
+# Imported so that moto finds their classes.
+assert resources and resources_codedeploy and resources_lambda and resources_telemetry
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,8 @@ class Options:
     runtime: the environment with awslambdaric and boto3 that `make setup` creates.
     metric_delay_seconds: cloud time after which CloudWatch knows what was measured.
     max_lifetime_seconds: maximum lifetime of an execution environment, in cloud time; None: none.
-    routing, seed, memory_limit, cpu, isolation: as in `CloudSettings`.
+    account_concurrency, routing, memory_limit, cpu, isolation: as in `CloudSettings`.
+    seed: makes random routing, and weighted aliases, repeatable.
     """
 
     port: int = 4599
@@ -64,6 +75,7 @@ class Options:
     runtime: Path = Path(".tools/runtime")
     metric_delay_seconds: float = 0.0
     max_lifetime_seconds: float | None = None
+    account_concurrency: int = 1000
     routing: Routing = "most-recently-used"
     seed: int | None = None
     memory_limit: MemoryLimit = "auto"
@@ -100,6 +112,7 @@ class LocalCloud:
                     if options.max_lifetime_seconds is None
                     else self.clock.real_seconds(options.max_lifetime_seconds)
                 ),
+                account_concurrency=options.account_concurrency,
                 routing=options.routing,
                 seed=options.seed,
                 memory_limit=options.memory_limit,
@@ -114,23 +127,33 @@ class LocalCloud:
             python=python,
             any_python=options.any_python,
             url_base=self.endpoint,
-            retire=self.plane.retire,
+            plane=self.plane,
+            account_concurrency=options.account_concurrency,
+            chance=random.Random(options.seed),
         )
         functions.install(control)
-        stacks.install()
+        lambda_api.install()
+        stacks.install(lambda: self._schedules.changed())
         self._invoker = Invoker(self.plane, DEFAULT_ACCOUNT_ID)
         self._agenda = Agenda(self.clock)
         self._telemetry.start(self._agenda, self.plane.flush_logs)
+        destinations = Destinations(DEFAULT_ACCOUNT_ID, self._deliver)
         self._events = EventInvokes(
             self._agenda,
-            lambda target, payload: self._invoker.run(target, payload, "event"),
+            lambda target, payload, request_id: self._invoker.run(
+                target, payload, "event", request_id=request_id
+            ),
             self._invoker.resolve,
             self._telemetry.functions,
+            destinations,
         )
-        self._schedules = Schedules(self.clock, self._deliver)
+        LocalFunction.submit = self._deliver
+        self._deployments = DeploySettings(self.clock, self._deliver)
+        codedeploy_api.install(self._deployments)
+        self._schedules = Schedules(self.clock, self._deliver, destinations.send)
         self._server.app = Front(
             InvokeEndpoint(self._invoker, self._events, REGION),
-            FunctionUrlEndpoint(self._invoker, REGION),
+            FunctionUrlEndpoint(self._invoker, REGION, DEFAULT_ACCOUNT_ID),
             control.urls,
             self._schedules.changed,
             {"/_warmer/status": self.status, "/_warmer/ledger": self.ledger.as_dict},
@@ -151,6 +174,8 @@ class LocalCloud:
 
     def close(self) -> None:
         """End every execution environment and thread, free the port, remove all files."""
+        self._deployments.close()
+        stacks.LocalCloudFormation.close()
         self._schedules.close()
         self._agenda.close()
         self._telemetry.close()
@@ -175,13 +200,8 @@ class LocalCloud:
         self.close()
 
     def _deliver(self, region: str, target: str, payload: bytes) -> None:
-        """Hand a schedule's payload to its target, as an asynchronous invoke."""
-        try:
-            resolved = self._invoker.resolve(region, target)
-        except InvokeRefused as error:
-            log.warning("a schedule could not reach %s: %s", target, error)
-            return
-        self._events.submit(region, resolved, payload)
+        """Invoke a target asynchronously; raises InvokeRefused where there is none."""
+        self._events.submit(region, self._invoker.resolve(region, target), payload)
 
 
 def _unready(environ: Any, start: Any) -> list[bytes]:

@@ -35,6 +35,7 @@ class PackageStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
+        self._sizes: dict[Path, int] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def unpack(self, package: bytes) -> Path:
@@ -48,6 +49,15 @@ class PackageStore:
             if not final.is_dir():
                 self._unpack(package, final)
         return final
+
+    def unzipped_bytes(self, folder: Path) -> int:
+        """The size of what an unpacked package holds."""
+        if folder not in self._sizes:
+            files = (path.lstat() for path in folder.rglob("*"))
+            self._sizes[folder] = sum(
+                found.st_size for found in files if not stat.S_ISDIR(found.st_mode)
+            )
+        return self._sizes[folder]
 
     def _unpack(self, package: bytes, final: Path) -> None:
         # Complete or not there: a folder under its final name holds all of the package.

@@ -12,12 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from infra.cloud.credentials import OF_USERS
 from warmer.errors import CloudError
 
-# Nothing checks them here; they keep AWS's tools from looking for others, or using real ones.
+# They keep AWS's tools from looking for others, or using real ones.
 _CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "local",
-    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_ACCESS_KEY_ID": OF_USERS.access_key,
+    "AWS_SECRET_ACCESS_KEY": OF_USERS.secret_key,
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",

@@ -1,4 +1,10 @@
-"""Schedules that fire: EventBridge Scheduler's, and EventBridge rules with an expression."""
+"""Schedules that fire: EventBridge Scheduler's, and EventBridge rules with an expression.
+
+Sources: EventBridge Scheduler user guide, "Schedule types" and "Configuring a schedule's
+dead-letter queue"; EventBridge user guide, "Using dead-letter queues to process undelivered
+events". A target that does not exist is not tried again; what comes of an invoke is Lambda's to
+say.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +15,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from moto.events.models import events_backends
 from moto.scheduler.models import scheduler_backends
 
 from infra.cloud.clock import Clock
+from infra.cloud.destinations import DeliveryFailed
 from infra.cloud.expressions import Schedule, parse, parse_rule, parse_zone
+from infra.cloud.refusal import InvokeRefused
 from warmer.errors import ConfigurationError
 
 log = logging.getLogger("warmer.cloud")
@@ -24,7 +32,18 @@ _INSTANT = timedelta(microseconds=1)
 # A thread cannot wait for centuries, as a schedule can.
 _LONGEST_WAIT_SECONDS = 86_400.0
 
+# Region, ARN and payload; raises InvokeRefused where there is no such target.
 Deliver = Callable[[str, str, bytes], None]
+# ARN, body and attributes (data type and value); raises DeliveryFailed.
+SendToQueue = Callable[[str, str, dict[str, tuple[str, str]]], None]
+
+
+class Target(NamedTuple):
+    """What fires: its ARN, its input (JSON text, or None), and a queue for what it cannot get."""
+
+    arn: str
+    input: str | None
+    dead_letter_arn: str | None
 
 
 @dataclass(frozen=True)
@@ -37,7 +56,7 @@ class Entry:
     expression: str
     zone: str
     source: str
-    targets: tuple[tuple[str, str | None], ...]
+    targets: tuple[Target, ...]
     start: datetime | None = None
     end: datetime | None = None
 
@@ -50,8 +69,11 @@ class Entry:
 class Schedules:
     """One thread that sleeps until the next firing; `changed` wakes it to look again."""
 
-    def __init__(self, clock: Clock, deliver: Deliver) -> None:
+    def __init__(
+        self, clock: Clock, deliver: Deliver, send_to_queue: SendToQueue | None = None
+    ) -> None:
         self._clock = clock
+        self._send_to_queue = send_to_queue
         self._deliver = deliver
         self._wake = threading.Condition()
         self._stale = True
@@ -125,17 +147,31 @@ class Schedules:
     def _fire(self, entry: Entry) -> None:
         moment = self._next[entry]
         assert moment is not None
-        for target, given in entry.targets:
-            payload = scheduled_event(entry, moment) if given is None else given
+        for target in entry.targets:
+            given = scheduled_event(entry, moment) if target.input is None else target.input
+            payload = _in_context(given, entry, moment)
             log.info(
-                "%s fires: %s", entry.arn.rsplit(":", 1)[-1], target.rsplit("function:", 1)[-1]
+                "%s fires: %s", entry.arn.rsplit(":", 1)[-1], target.arn.rsplit("function:", 1)[-1]
             )
             try:
-                self._deliver(entry.region, target, _in_context(payload, entry, moment).encode())
+                self._deliver(entry.region, target.arn, payload.encode())
+            except InvokeRefused as error:
+                log.warning("%s could not reach %s: %s", entry.arn, target.arn, error)
+                self._dead_letter(target, payload, undelivered(entry, target, moment, error))
             except Exception:
                 # One target that fails must not end the thread that fires all the others.
-                log.exception("%s could not be delivered to %s", entry.arn, target)
+                log.exception("%s could not be delivered to %s", entry.arn, target.arn)
         self._next[entry] = self._following(entry, self._clock.now())
+
+    def _dead_letter(
+        self, target: Target, payload: str, attributes: dict[str, tuple[str, str]]
+    ) -> None:
+        if target.dead_letter_arn is None or self._send_to_queue is None:
+            return
+        try:
+            self._send_to_queue(target.dead_letter_arn, payload, attributes)
+        except DeliveryFailed as error:
+            log.warning("a schedule's dead-letter queue: %s", error)
 
 
 def entries() -> Iterator[Entry]:
@@ -196,11 +232,14 @@ def _of_rule(account_id: str, region: str, rule: Any) -> Entry:
     )
 
 
-def _targets(declared: list[dict[str, Any]]) -> tuple[tuple[str, str | None], ...]:
-    """ARN and input of each target; an input is JSON text, also where a template has it as JSON."""
+def _targets(declared: list[dict[str, Any]]) -> tuple[Target, ...]:
+    """Targets; an input is JSON text, also where a template has it as JSON."""
     inputs = [target.get("Input") for target in declared]
     texts = [item if item is None or isinstance(item, str) else json.dumps(item) for item in inputs]
-    return tuple((str(target["Arn"]), text) for target, text in zip(declared, texts, strict=True))
+    return tuple(
+        Target(str(target["Arn"]), text, (target.get("DeadLetterConfig") or {}).get("Arn"))
+        for target, text in zip(declared, texts, strict=True)
+    )
 
 
 def date(value: Any) -> datetime | None:
@@ -237,6 +276,28 @@ def scheduled_event(entry: Entry, moment: datetime) -> str:
             "detail": detail,
         }
     )
+
+
+def undelivered(
+    entry: Entry, target: Target, moment: datetime, error: InvokeRefused
+) -> dict[str, tuple[str, str]]:
+    """The attributes that an event has in a dead-letter queue."""
+    values = {
+        "ERROR_CODE": error.kind,
+        "ERROR_MESSAGE": str(error),
+        "RETRY_ATTEMPTS": "0",
+        "TARGET_ARN": target.arn,
+    }
+    if entry.source == "aws.events":
+        values["RULE_ARN"] = entry.arn
+    else:
+        values |= {
+            "EXECUTION_ID": str(uuid.uuid4()),
+            "IS_PAYLOAD_TRUNCATED": "false",
+            "SCHEDULED_TIME": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "SCHEDULE_ARN": entry.arn,
+        }
+    return {name: ("String", value) for name, value in values.items()}
 
 
 def _in_context(payload: str, entry: Entry, moment: datetime) -> str:

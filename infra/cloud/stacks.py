@@ -9,118 +9,35 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from moto.cloudformation import models, parsing, urls
 from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Event, Stack
 
-from infra.cloud.dependencies import creation_order
+from infra.cloud.stack_resources import OrderedResources, reason
 from infra.cloud.support import without_effect
 from infra.cloud.transform import parameter_values, plain_template
 
 log = logging.getLogger("warmer.cloud")
 
-Announce = Callable[[str, str, str, str | None], None]
-
+# ExecuteChangeSet waits so long for a change before it goes on without its caller. (On AWS it never
+# waits; here, what is quick has been done when the call returns.)
+_PATIENCE_SECONDS = 10.0
 _DEAD = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 
 
-class OrderedResources(parsing.ResourceMap):
-    """The resources of one stack: made, changed and removed in the order of their references."""
-
-    announce: Announce | None = None
-
-    @property
-    def resources(self) -> list[str]:
-        """Logical names of the resources that exist; moto would make the others when it lists."""
-        return [name for name in self._resource_json_map if self._parsed_resources.get(name)]
-
-    def __len__(self) -> int:
-        return len(self.resources)
-
-    def update(self, template: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
-        """Make this stack what `template` says; raises what the failing resource raised."""
-        before = dict(self._resource_json_map)
-        known = self.__dict__.setdefault("_known", {})
-        self._template = template
-        self.input_parameters = dict(parameters or {})
-        self.resolved_parameters = {}
-        self.load_mapping()
-        self.load_parameters()
-        self.load_conditions()
-        self._resource_json_map = template["Resources"]
-        kept = set()
-        for name in creation_order(template["Resources"]):
-            if self._wanted(template["Resources"][name]):
-                kept.add(name)
-                self._settle(name, known)
-        for name in reversed(creation_order(before)):
-            if name not in kept and name in self._parsed_resources:
-                self._remove(name, before[name])
-                known.pop(name, None)
-
-    def delete(self) -> None:
-        """Remove every resource that is not retained, users before what they use."""
-        resources = dict(self._resource_json_map)
-        for name in reversed(creation_order(resources)):
-            if name in self._parsed_resources:
-                self._remove(name, resources[name])
-
-    def _wanted(self, resource: Mapping[str, Any]) -> bool:
-        condition = resource.get("Condition")
-        return not condition or bool(self.lazy_condition_map[condition])
-
-    def _settle(self, name: str, known: dict[str, Any]) -> None:
-        declared = self._resource_json_map[name]
-        exists = name in self._parsed_resources
-        properties = parsing.clean_json(declared.get("Properties") or {}, self)
-        if exists and properties == known.get(name):
-            return
-        verb = "UPDATE" if exists else "CREATE"
-        self._tell(name, f"{verb}_IN_PROGRESS")
-        # Where a change fails halfway, a rollback must not take the old properties for true.
-        known.pop(name, None)
-        try:
-            if exists:
-                self._change(name, declared)
-            else:
-                _ = self[name]
-        except Exception as error:
-            self._tell(name, f"{verb}_FAILED", reason(error))
-            raise
-        known[name] = properties
-        self._tell(name, f"{verb}_COMPLETE")
-
-    def _change(self, name: str, declared: dict[str, Any]) -> None:
-        changed: Any = parsing.parse_and_update_resource(
-            name, declared, self, account_id=self._account_id, region_name=self._region_name
-        )
-        if changed is None:
-            raise ValidationError(
-                message=f"The local cloud cannot change a {declared['Type']}: give it another "
-                "logical name, so that a new one takes its place"
-            )
-        self._parsed_resources[name] = changed
-
-    def _remove(self, name: str, declared: dict[str, Any]) -> None:
-        if declared.get("DeletionPolicy") != "Retain":
-            self._tell(name, "DELETE_IN_PROGRESS")
-            self._delete_resource(self._parsed_resources[name], declared)
-            self._tell(name, "DELETE_COMPLETE")
-        self._parsed_resources.pop(name)
-
-    def _tell(self, name: str, status: str, reason: str | None = None) -> None:
-        if self.announce is not None:
-            resource = self._parsed_resources.get(name)
-            physical = getattr(resource, "physical_resource_id", "") or ""
-            self.announce(name, str(physical), status, reason)
-
-
 class LocalCloudFormation(CloudFormationBackend):
-    """CloudFormation for one account and region, with the Serverless transform."""
+    """CloudFormation for one account and region, with the Serverless transform.
+
+    settled: called when a change has ended, whoever waited for it.
+    """
+
+    settled: ClassVar[Callable[[], None]]
+    _running: ClassVar[set[threading.Thread]] = set()
 
     @property
     def _url_module(self) -> ModuleType:
@@ -172,9 +89,33 @@ class LocalCloudFormation(CloudFormationBackend):
         """ExecuteChangeSet: apply all of it, or undo it and say why in the stack's events."""
         change_set = cast(ChangeSet, self.describe_change_set(change_set_name))
         stack = self.stacks[change_set.stack_id]
+        _finish(stack, f"{change_set.change_set_type}_IN_PROGRESS", "User Initiated")
+        change_set.execution_status = "EXECUTE_IN_PROGRESS"
+
+        def execute() -> None:
+            try:
+                self._execute(change_set, stack)
+            finally:
+                self._running.discard(thread)
+                type(self).settled()
+
+        thread = threading.Thread(target=execute, name=f"stack {stack.name}", daemon=True)
+        self._running.add(thread)
+        thread.start()
+        thread.join(_PATIENCE_SECONDS)
+
+    @classmethod
+    def close(cls) -> None:
+        """Wait for changes that go on; what they wait for has ended."""
+        for thread in list(cls._running):
+            thread.join()
+
+    def _execute(self, change_set: ChangeSet, stack: Stack) -> None:
         kind = change_set.change_set_type
-        stack._add_stack_event(f"{kind}_IN_PROGRESS", resource_status_reason="User Initiated")
         try:
+            if change_set.tags:
+                stack.tags = change_set.tags
+                stack.resource_map.tags = dict(change_set.tags)
             self._apply(stack, change_set.template_dict, change_set.parameters)
         except Exception as error:  # noqa: BLE001 - whatever a resource raises fails the stack
             log.warning("stack %s: %s", stack.name, reason(error))
@@ -240,6 +181,11 @@ class LocalCloudFormation(CloudFormationBackend):
                     raise AlreadyExistsException(f"Stack {name} already exists")
                 # It holds nothing but change sets that nobody executed.
                 del self.stacks[stack.stack_id]
+            elif stack.status.endswith("_IN_PROGRESS"):
+                raise ValidationError(
+                    message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be "
+                    "updated."
+                )
             elif stack.status in _DEAD:
                 raise ValidationError(
                     message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be "
@@ -296,6 +242,8 @@ class LocalCloudFormation(CloudFormationBackend):
     def _roll_back(self, stack: Stack, kind: str, why: str) -> None:
         rollback = "ROLLBACK" if kind == "CREATE" else "UPDATE_ROLLBACK"
         _finish(stack, f"{rollback}_IN_PROGRESS", why)
+        resources = cast(OrderedResources, stack.resource_map)
+        resources.rolling_back = True
         try:
             if kind == "CREATE":
                 stack.resource_map.delete()
@@ -306,11 +254,8 @@ class LocalCloudFormation(CloudFormationBackend):
             _finish(stack, f"{rollback}_FAILED", reason(error))
         else:
             _finish(stack, f"{rollback}_COMPLETE", why)
-
-
-def reason(error: Exception) -> str:
-    """What an error says, without the HTTP response that moto makes of it."""
-    return str(getattr(error, "message", None) or error)
+        finally:
+            resources.rolling_back = False
 
 
 def _finish(stack: Stack, status: str, why: str | None = None) -> None:
@@ -318,7 +263,11 @@ def _finish(stack: Stack, status: str, why: str | None = None) -> None:
     stack._add_stack_event(status, resource_status_reason=why)
 
 
-def install() -> None:
-    """Make moto use these classes, for every account and region, from now on."""
+def install(settled: Callable[[], None] = lambda: None) -> None:
+    """Make moto use these classes, for every account and region, from now on.
+
+    settled: called when a change of a stack has ended.
+    """
+    LocalCloudFormation.settled = staticmethod(settled)
     vars(models)["ResourceMap"] = OrderedResources
     models.cloudformation_backends.backend = LocalCloudFormation

@@ -17,35 +17,71 @@ IMITATED: dict[str, frozenset[str]] = {
         {
             "Architectures",
             "Code",
+            "DeadLetterConfig",
             "Description",
             "Environment",
             "EphemeralStorage",
             "FunctionName",
             "Handler",
+            "Layers",
             "LoggingConfig",
             "MemorySize",
             "PackageType",
             "ReservedConcurrentExecutions",
             "Role",
             "Runtime",
+            "SnapStart",
             "Tags",
             "Timeout",
         }
     ),
-    "AWS::Lambda::Version": frozenset({"FunctionName", "Description"}),
+    "AWS::Lambda::Version": frozenset(
+        {"Description", "FunctionName", "ProvisionedConcurrencyConfig"}
+    ),
+    "AWS::Lambda::LayerVersion": frozenset(
+        {
+            "CompatibleArchitectures",
+            "CompatibleRuntimes",
+            "Content",
+            "Description",
+            "LayerName",
+            "LicenseInfo",
+        }
+    ),
     "AWS::Lambda::Alias": frozenset(
         {
             "Description",
             "FunctionName",
             "FunctionVersion",
             "Name",
+            "ProvisionedConcurrencyConfig",
             "RoutingConfig",
         }
     ),
-    "AWS::Lambda::Url": frozenset({"AuthType", "InvokeMode", "Qualifier", "TargetFunctionArn"}),
+    "AWS::Lambda::Url": frozenset(
+        {"AuthType", "Cors", "InvokeMode", "Qualifier", "TargetFunctionArn"}
+    ),
+    "AWS::CodeDeploy::Application": frozenset({"ApplicationName", "ComputePlatform"}),
+    "AWS::CodeDeploy::DeploymentGroup": frozenset(
+        {
+            "AlarmConfiguration",
+            "ApplicationName",
+            "AutoRollbackConfiguration",
+            "DeploymentConfigName",
+            "DeploymentGroupName",
+            "DeploymentStyle",
+            "ServiceRoleArn",
+        }
+    ),
     "AWS::Lambda::Permission": frozenset(),
     "AWS::Lambda::EventInvokeConfig": frozenset(
-        {"FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier"}
+        {
+            "DestinationConfig",
+            "FunctionName",
+            "MaximumEventAgeInSeconds",
+            "MaximumRetryAttempts",
+            "Qualifier",
+        }
     ),
     "AWS::Scheduler::ScheduleGroup": frozenset({"Name", "Tags"}),
     "AWS::Scheduler::Schedule": frozenset(

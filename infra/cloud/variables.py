@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from infra.cloud.credentials import OF_FUNCTIONS
 from infra.cloud.function import FunctionVersion
 from infra.cloud.settings import CloudSettings
 
@@ -38,9 +39,9 @@ def function_variables(
     }
     reserved = {
         "_HANDLER": version.handler,
-        "AWS_ACCESS_KEY_ID": "ASIALOCALCLOUD000000",
-        "AWS_SECRET_ACCESS_KEY": "local-cloud",
-        "AWS_SESSION_TOKEN": "local-cloud",
+        "AWS_ACCESS_KEY_ID": OF_FUNCTIONS.access_key,
+        "AWS_SECRET_ACCESS_KEY": OF_FUNCTIONS.secret_key,
+        "AWS_SESSION_TOKEN": OF_FUNCTIONS.token,
         "AWS_REGION": version.region,
         "AWS_DEFAULT_REGION": version.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{version.runtime}",

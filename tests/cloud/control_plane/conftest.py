@@ -17,14 +17,16 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 
-from infra.cloud import functions, resources, stacks
+from infra.cloud import functions, lambda_api, resources, resources_lambda, stacks
+from infra.cloud.function import FunctionVersion
 from infra.cloud.functions import ControlSettings, LocalLambda
 from infra.cloud.packages import PackageStore
+from infra.cloud.provisioner import Provisioned
 from infra.cloud.stacks import LocalCloudFormation
 
 REGION = "us-east-1"
 BUCKET = "packages"
-assert resources
+assert resources and resources_lambda
 
 
 def package(source: str = "def handler(event, context):\n    return event\n") -> bytes:
@@ -40,14 +42,18 @@ class ControlPlane:
 
     def __init__(self, folder: Path) -> None:
         self.retired: list[tuple[str, str | None, str | None]] = []
+        self.reserved: dict[str, int | None] = {}
+        self.asked: dict[str, int] = {}
+        self.refused: dict[str, str] = {}
         self.settings = ControlSettings(
             packages=PackageStore(folder / "packages"),
             python="3.12",
             any_python=False,
             url_base="http://localhost:1",
-            retire=self._retire,
+            plane=self,
         )
         functions.install(self.settings)
+        lambda_api.install()
         stacks.install()
         iam = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
         self.role = iam.create_role("role", "{}", "/", None, "", [], "3600").arn
@@ -93,10 +99,26 @@ class ControlPlane:
         self.stacks.execute_change_set(change_set)
         return self.stacks.get_stack("sample")
 
-    def _retire(
-        self, function: str, *, version: str | None = None, keep: str | None = None
-    ) -> None:
+    def retire(self, function: str, *, version: str | None = None, keep: str | None = None) -> None:
+        """As DataPlane.retire."""
         self.retired.append((function, version, keep))
+
+    def reserve(self, function: str, concurrency: int | None) -> None:
+        """As DataPlane.reserve."""
+        self.reserved[function.rsplit(":", 1)[-1]] = concurrency
+
+    def provision(self, version: FunctionVersion, count: int) -> None:
+        """As DataPlane.provision: all are ready at once, but for those of `refused` versions."""
+        self.asked[f"{version.name}:{version.version}"] = count
+
+    def provisioned(self, version: FunctionVersion) -> Provisioned | None:
+        """As DataPlane.provisioned."""
+        name = f"{version.name}:{version.version}"
+        count = self.asked.get(name, 0)
+        why = self.refused.get(name, "")
+        if not count:
+            return None
+        return Provisioned(count, 0 if why else count, 0, "FAILED" if why else "READY", why)
 
 
 @pytest.fixture
@@ -106,6 +128,7 @@ def control(tmp_path: Path) -> Iterator[ControlPlane]:
         vars(models)["ResourceMap"],
         models.cloudformation_backends.backend,
         lambda_models.lambda_backends.backend,
+        lambda_models.LambdaFunction,
     )
     BackendDict.reset()
     yield ControlPlane(tmp_path)
@@ -113,3 +136,4 @@ def control(tmp_path: Path) -> Iterator[ControlPlane]:
     vars(models)["ResourceMap"] = kept[0]
     models.cloudformation_backends.backend = kept[1]
     lambda_models.lambda_backends.backend = kept[2]
+    vars(lambda_models)["LambdaFunction"] = kept[3]

@@ -71,9 +71,10 @@ class Queue:
     def __init__(self) -> None:
         self.queued: list[tuple[str, Resolved, bytes]] = []
 
-    def submit(self, region: str, target: Resolved, payload: bytes) -> None:
+    def submit(self, region: str, target: Resolved, payload: bytes) -> str:
         """As EventInvokes.submit."""
         self.queued.append((region, target, payload))
+        return "the request's id"
 
 
 class Endpoint:

@@ -12,7 +12,7 @@ from moto.cloudformation.exceptions import AlreadyExistsException, ValidationErr
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.logs.models import logs_backends
 
-from infra.cloud.resources import Alias
+from infra.cloud.resources_lambda import Alias
 from tests.cloud.control_plane.conftest import REGION, ControlPlane
 
 Template = dict[str, Any]

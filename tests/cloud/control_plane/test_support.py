@@ -8,10 +8,15 @@ import pytest
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.parsing import NULL_MODELS, get_model_map
 
-from infra.cloud import resources, resources_telemetry
+from infra.cloud import (
+    resources,
+    resources_codedeploy,
+    resources_lambda,
+    resources_telemetry,
+)
 from infra.cloud.support import IMITATED, RECORDED, refuse_unsupported, without_effect
 
-assert resources and resources_telemetry
+_OURS = (resources, resources_codedeploy, resources_lambda, resources_telemetry)
 
 
 @pytest.mark.parametrize("kind", sorted(IMITATED))
@@ -28,7 +33,7 @@ def test_a_recorded_type_does_nothing(kind: str) -> None:
 
 OURS = [
     kind
-    for module in (resources, resources_telemetry)
+    for module in _OURS
     for kind in vars(module).values()
     if getattr(kind, "TYPE", None) is not None
 ]

@@ -9,6 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from tests.cloud.deployed.conftest import Deployed
 
@@ -91,11 +94,13 @@ def test_an_unknown_address_gives_404(deployed: Deployed) -> None:
 
 
 def test_iam_wants_a_signature(deployed: Deployed) -> None:
-    """403 without one."""
+    """403 without one; what is right about one is in test_signature.py."""
     address = deployed.outputs()["SignedUrl"]
     assert (send(address).status, send(address).json) == (403, {"Message": "Forbidden"})
-    signed = "AWS4-HMAC-SHA256 Credential=local/20261122/us-east-1/lambda/aws4_request"
-    assert send(address, Authorization=signed).status == 201
+    request = AWSRequest("GET", address)
+    SigV4Auth(Credentials("local", "local"), "lambda", "us-east-1").add_auth(request)
+    signed = {name.replace("-", "_"): str(value) for name, value in request.headers.items()}
+    assert send(address, **signed).status == 201
 
 
 def test_a_body_that_is_too_large_gives_413(url: str) -> None:

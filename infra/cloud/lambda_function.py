@@ -1,0 +1,135 @@
+"""A function and its versions as moto keeps them, with what moto leaves out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from moto.awslambda import models
+from moto.awslambda.models import LambdaFunction
+
+from infra.cloud.function import FunctionVersion
+
+__all__ = ["LocalFunction", "install"]
+
+_LATEST = "$LATEST"
+
+
+class LocalFunction(LambdaFunction):
+    """$LATEST or a published version.
+
+    unpacked, layer_folders: code and layers on this machine's disk.
+    """
+
+    unpacked: Path
+    # Invokes a function of a region, by its ARN, asynchronously.
+    submit: ClassVar[Callable[[str, str, bytes], None]]
+    layer_folders: tuple[Path, ...] = ()
+
+    def __init__(
+        self, account_id: str, spec: dict[str, Any], region: str, version: Any = 1
+    ) -> None:
+        super().__init__(account_id, spec, region, version)
+        self.snap_start = "None"
+        self.dead_letter_arn: str | None = None
+        self._take(spec)
+
+    @property
+    def is_snap_start(self) -> bool:
+        """Whether it is started from a snapshot: a published version of a function that asks."""
+        return self.snap_start == "PublishedVersions" and self.version != _LATEST
+
+    def configure(self, spec: Mapping[str, Any]) -> None:
+        """Take on all of a configuration; what it does not say has Lambda's default."""
+        self.handler = spec.get("Handler")
+        self.run_time = spec.get("Runtime")
+        self.role = spec["Role"]
+        self.description = spec.get("Description", "")
+        self.memory_size = spec.get("MemorySize", 128)
+        self.timeout = spec.get("Timeout", 3)
+        self.environment_vars = (spec.get("Environment") or {}).get("Variables", {})
+        self.architectures = spec.get("Architectures", ["x86_64"])
+        self.tags = spec.get("Tags") or {}
+        self.layers = self._get_layers_data(spec.get("Layers") or [])
+        self._take(
+            {
+                "EphemeralStorage": {"Size": 512},
+                "LoggingConfig": {},
+                "SnapStart": {},
+                "DeadLetterConfig": {},
+                **spec,
+            }
+        )
+        self.code_or_config_updated = True
+
+    def update_configuration(self, config_updates: dict[str, Any]) -> dict[str, Any]:
+        """UpdateFunctionConfiguration; what it does not say stays."""
+        self._take(config_updates)
+        return super().update_configuration(config_updates)
+
+    def invoke(self, body: str, request_headers: Any, response_headers: Any) -> str:  # noqa: ARG002
+        """What moto's other services do to tell a function of something: asynchronously here."""
+        type(self).submit(self.region, self.function_arn, body.encode())
+        return ""
+
+    def get_configuration(self, on_create: bool = False) -> dict[str, Any]:
+        """As GetFunctionConfiguration answers."""
+        found: dict[str, Any] = super().get_configuration(on_create)
+        found["SnapStart"] = {
+            "ApplyOn": self.snap_start,
+            "OptimizationStatus": "On" if self.is_snap_start else "Off",
+        }
+        found["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.logs_group_name}
+        if self.dead_letter_arn:
+            found["DeadLetterConfig"] = {"TargetArn": self.dead_letter_arn}
+        return found
+
+    def get_code(self) -> dict[str, Any]:
+        """As GetFunction answers; a reservation of 0 is one too, and is the function's."""
+        found: dict[str, Any] = super().get_code()
+        if self.reserved_concurrency is not None:
+            reserved = int(self.reserved_concurrency)
+            found["Concurrency"] = {"ReservedConcurrentExecutions": reserved}
+        return found
+
+    def as_version(self) -> FunctionVersion:
+        """What the data plane runs."""
+        return FunctionVersion(
+            account_id=self.account_id,
+            region=self.region,
+            name=self.function_name,
+            version=str(self.version),
+            handler=str(self.handler),
+            runtime=str(self.run_time),
+            memory_mb=int(self.memory_size),
+            timeout_seconds=int(self.timeout),
+            variables=dict(self.environment_vars),
+            code=self.unpacked,
+            code_sha256=self.code_sha_256,
+            ephemeral_storage_mb=int(self.ephemeral_storage),
+            init_type="snap-start" if self.is_snap_start else "on-demand",
+            log_group=self.logs_group_name,
+            layers=self.layer_folders,
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that a failed change has to put back, by `vars(function).update`."""
+        return copy.copy(vars(self))
+
+    def _take(self, spec: Mapping[str, Any]) -> None:
+        if "EphemeralStorage" in spec:
+            self.ephemeral_storage = int((spec["EphemeralStorage"] or {}).get("Size", 512))
+        if "LoggingConfig" in spec:
+            group = (spec["LoggingConfig"] or {}).get("LogGroup")
+            self.logs_group_name = group or f"/aws/lambda/{self.function_name}"
+        if "SnapStart" in spec:
+            self.snap_start = (spec["SnapStart"] or {}).get("ApplyOn", "None")
+        if "DeadLetterConfig" in spec:
+            self.dead_letter_arn = (spec["DeadLetterConfig"] or {}).get("TargetArn") or None
+
+
+def install() -> None:
+    """Make moto use `LocalFunction` from now on."""
+    vars(models)["LambdaFunction"] = LocalFunction
