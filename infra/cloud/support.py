@@ -100,26 +100,12 @@ IMITATED: dict[str, frozenset[str]] = {
     "AWS::Events::Rule": frozenset(
         {"Description", "Name", "ScheduleExpression", "State", "Targets"}
     ),
-    "AWS::IAM::Role": frozenset(
-        {
-            "AssumeRolePolicyDocument",
-            "Description",
-            "ManagedPolicyArns",
-            "MaxSessionDuration",
-            "Path",
-            "PermissionsBoundary",
-            "Policies",
-            "RoleName",
-            "Tags",
-        }
-    ),
-    "AWS::IAM::Policy": frozenset({"PolicyDocument", "PolicyName", "Roles"}),
-    "AWS::IAM::ManagedPolicy": frozenset(
-        {"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles"}
-    ),
+    # Policies can be read back; what they allow or deny is not checked.
+    "AWS::IAM::Role": frozenset({"Description", "Path", "RoleName", "Tags"}),
+    "AWS::IAM::Policy": frozenset({"PolicyName", "Roles"}),
+    "AWS::IAM::ManagedPolicy": frozenset({"Description", "ManagedPolicyName", "Path", "Roles"}),
     "AWS::Logs::LogGroup": frozenset(
         {
-            "KmsKeyId",
             "LogGroupName",
             "RetentionInDays",
             "Tags",

@@ -1,0 +1,118 @@
+"""What the local cloud makes of all of template.yaml: nothing in it is silently accepted."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.cloud.support import IMITATED, RECORDED, without_effect
+from infra.cloud.transform import plain_template
+from tests.cloud.control_plane.conftest import BUCKET, REGION, ControlPlane, package
+
+TEMPLATE = Path(__file__).resolve().parents[3] / "template.yaml"
+# A public URL brings every resource that the template can have.
+PARAMETERS = {"FunctionUrlAuth": "NONE", "PythonRuntime": "python3.12"}
+
+# Resource type -> properties with their effect here, and properties that are only recorded. One
+# that the template gains has to be entered here; a type that is not imitated would be refused.
+CLASSIFIED: dict[str, tuple[set[str], set[str]]] = {
+    "AWS::IAM::Role": ({"Description"}, {"AssumeRolePolicyDocument", "Policies"}),
+    "AWS::Lambda::Alias": ({"FunctionName", "FunctionVersion", "Name"}, set()),
+    "AWS::Lambda::EventInvokeConfig": (
+        {
+            "DestinationConfig",
+            "FunctionName",
+            "MaximumEventAgeInSeconds",
+            "MaximumRetryAttempts",
+            "Qualifier",
+        },
+        set(),
+    ),
+    "AWS::Lambda::Function": (
+        {
+            "Architectures",
+            "Code",
+            "Description",
+            "Environment",
+            "FunctionName",
+            "Handler",
+            "LoggingConfig",
+            "MemorySize",
+            "Role",
+            "Runtime",
+            "Tags",
+            "Timeout",
+        },
+        set(),
+    ),
+    "AWS::Lambda::Permission": (
+        set(),
+        {"Action", "FunctionName", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "Principal"},
+    ),
+    "AWS::Lambda::Url": ({"AuthType", "TargetFunctionArn"}, set()),
+    "AWS::Lambda::Version": ({"FunctionName"}, set()),
+    "AWS::Logs::LogGroup": ({"LogGroupName", "RetentionInDays"}, set()),
+    "AWS::Scheduler::Schedule": (
+        {"Description", "Name", "ScheduleExpression", "State", "Target"},
+        {"FlexibleTimeWindow"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, Any]:
+    """The template as CloudFormation sees it after the Serverless transform."""
+    return plain_template(_packaged(), PARAMETERS, REGION)
+
+
+def _packaged() -> str:
+    text = TEMPLATE.read_text()
+    assert "CodeUri: infra/build" in text
+    return text.replace("CodeUri: infra/build", f"CodeUri: s3://{BUCKET}/project")
+
+
+def _properties(template: dict[str, Any]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for resource in template["Resources"].values():
+        found.setdefault(resource["Type"], set()).update(resource.get("Properties") or {})
+    return found
+
+
+def test_every_type_and_property_is_imitated_or_recorded(plain: dict[str, Any]) -> None:
+    """The table above is all of them, each as the cloud's own table has it."""
+    expected = {kind: imitated | noted for kind, (imitated, noted) in CLASSIFIED.items()}
+    assert _properties(plain) == expected
+    for kind, (imitated, noted) in CLASSIFIED.items():
+        known = IMITATED.get(kind, frozenset())
+        assert imitated <= known, kind
+        assert not noted & known, kind
+
+
+def test_all_that_is_only_recorded_is_listed(plain: dict[str, Any]) -> None:
+    """By logical id: whole resources, or their properties."""
+    expected = set()
+    for name, resource in plain["Resources"].items():
+        kind = resource["Type"]
+        imitated, noted = CLASSIFIED[kind]
+        if kind in RECORDED or not imitated:
+            expected.add(f"{name} ({kind})")
+        else:
+            for key in noted & set(resource.get("Properties") or {}):
+                expected.add(f"{name}.{key} ({kind})")
+    assert set(without_effect(plain)) == expected
+
+
+def test_a_deployment_prints_what_is_only_recorded(
+    control: ControlPlane, plain: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a warning, which `warmer cloud up` shows without being asked."""
+    control.s3.put_object(BUCKET, "project", package())
+    with caplog.at_level(logging.WARNING, "warmer.cloud"):
+        stack = control.deploy(plain, PARAMETERS)
+    assert stack.status == "CREATE_COMPLETE"
+    (message,) = [item.message for item in caplog.records if "without effect" in item.message]
+    for item in without_effect(plain):
+        assert item in message
