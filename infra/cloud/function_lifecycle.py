@@ -164,11 +164,11 @@ class FunctionLifecycle(LambdaBackend):
     def publish_layer_version(self, spec: dict[str, Any]) -> LayerVersion:
         """PublishLayerVersion: what could not be unpacked is refused."""
         try:
-            layer = super().publish_layer_version(spec)
+            layer = LayerVersion(spec, self.account_id, self.region_name)
             self.settings.packages.unpack(layer.code_bytes)
         except (ValueError, CloudError) as error:
             raise InvalidParameterValueException(str(error.args[-1])) from error
-        return layer
+        return super().publish_layer_version(spec)
 
     def layers_versions_by_arn(self, layer_version_arn: str) -> LayerVersion | None:
         """GetLayerVersionByArn; None where there is none. Other accounts' layers are not here."""

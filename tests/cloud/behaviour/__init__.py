@@ -1,0 +1,1 @@
+"""Lambda's behaviour through the API of a running cloud, with functions that really run."""
