@@ -121,6 +121,13 @@ class LocalLambda(FunctionLifecycle):
             dead_letter_arn=function.dead_letter_arn,
         )
 
+    def create_event_source_mapping(self, spec: dict[str, Any]) -> Any:
+        """CreateEventSourceMapping: refused; nothing here polls queues or streams."""
+        raise InvalidParameterValueException(
+            f"EventSourceArn is {spec.get('EventSourceArn')}; the local cloud polls no queues or "
+            "streams. Invoke the function with an event of your own instead"
+        )
+
     def _routed(self, name: str, qualifier: str | None) -> str | None:
         aliases: Any = {alias.name: alias for alias in self.list_aliases(name)} if qualifier else {}
         if qualifier not in aliases:

@@ -21,6 +21,8 @@ from infra.cloud import (
     codedeploy_api,
     functions,
     lambda_api,
+    logs,
+    notifications,
     resources,
     resources_codedeploy,
     resources_lambda,
@@ -39,7 +41,6 @@ from infra.cloud.invoke import InvokeEndpoint, Invoker
 from infra.cloud.isolation import not_isolated
 from infra.cloud.lambda_function import LocalFunction
 from infra.cloud.ledger import Ledger
-from infra.cloud.logs import CloudWatchLogs
 from infra.cloud.packages import PackageStore
 from infra.cloud.runtime import runtime_python
 from infra.cloud.schedules import Schedules
@@ -119,8 +120,9 @@ class LocalCloud:
                 cpu=options.cpu,
                 isolation=options.isolation,
             )
-            logs = CloudWatchLogs(DEFAULT_ACCOUNT_ID, REGION, self._telemetry.logged)
-            self.plane = DataPlane(settings, self.ledger, logs)
+            logs.install()
+            sink = logs.CloudWatchLogs(DEFAULT_ACCOUNT_ID, REGION, self._telemetry.logged)
+            self.plane = DataPlane(settings, self.ledger, sink)
             undo.pop_all()
         control = functions.ControlSettings(
             packages=PackageStore(self._state / "packages"),
@@ -148,6 +150,7 @@ class LocalCloud:
             destinations,
         )
         LocalFunction.submit = self._deliver
+        notifications.install(self._deliver)
         self._deployments = DeploySettings(self.clock, self._deliver)
         codedeploy_api.install(self._deployments)
         self._schedules = Schedules(self.clock, self._deliver, destinations.send)

@@ -26,13 +26,15 @@ def function_variables(
 ) -> dict[str, str]:
     """All environment variables of a function's process, its own included.
 
-    A function may replace the search paths, language and time zone; the rest is Lambda's to say.
+    A function may replace the search paths, language, time zone and X-Ray's setting; the rest is
+    Lambda's to say.
     runtime_api: host:port. task_root: where the package is.
     """
     python = next((settings.runtime / "lib").glob("python3.*")).name
     replaceable = {
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
         "LD_LIBRARY_PATH": f"{_interpreter_libraries(settings.runtime)}:{_LIBRARIES}",
         "PYTHONPATH": f"/opt/python/lib/{python}/site-packages:/opt/python:/var/runtime",
