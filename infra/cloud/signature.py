@@ -11,10 +11,9 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from moto.iam.access_control import CreateAccessKeyFailure, create_access_key
 from werkzeug.wrappers import Request
@@ -174,12 +173,12 @@ def _secret(request: Request, key: str, account_id: str) -> tuple[str, Caller]:
 
 def _sign(request: Request, body: bytes, given: _Signature, stamp: str, secret: str) -> str:
     digest = hashlib.sha256(body).hexdigest()
-    raw = urlsplit(str(request.environ.get("RAW_URI") or quote(request.path)))
+    path, _, query = _target(request).partition("?")
     canonical = "\n".join(
         (
             request.method,
-            _canonical_path(raw.path),
-            "&".join(sorted(_pairs(raw.query))),
+            _canonical_path(path),
+            "&".join(f"{key}={value}" for key, value in sorted(_pairs(query))),
             *(f"{name}:{_canonical_value(request, name)}" for name in given.signed_headers),
             "",
             ";".join(given.signed_headers),
@@ -195,6 +194,12 @@ def _sign(request: Request, body: bytes, given: _Signature, stamp: str, secret: 
     return key.hex()
 
 
+def _target(request: Request) -> str:
+    """Path and query as they stand in the request line, which may be a whole address."""
+    target = str(request.environ.get("RAW_URI") or quote(request.path))
+    return target if target.startswith("/") else "/" + target.partition("://")[2].partition("/")[2]
+
+
 def _canonical_path(path: str) -> str:
     """Without `.`, `..` and doubled slashes, and percent-encoded once more than it was sent."""
     kept: list[str] = []
@@ -207,8 +212,9 @@ def _canonical_path(path: str) -> str:
     return quote("/" + "/".join(kept) + ending, safe="/~")
 
 
-def _pairs(query: str) -> Sequence[str]:
-    return ["=".join(pair.partition("=")[::2]) for pair in query.split("&") if pair]
+def _pairs(query: str) -> list[tuple[str, str]]:
+    split = (pair.partition("=") for pair in query.split("&") if pair)
+    return [(key, value) for key, _, value in split]
 
 
 def _canonical_value(request: Request, name: str) -> str:

@@ -100,7 +100,7 @@ def test_iam_wants_a_signature(deployed: Deployed) -> None:
     request = AWSRequest("GET", address)
     SigV4Auth(Credentials("local", "local"), "lambda", "us-east-1").add_auth(request)
     signed = {name.replace("-", "_"): str(value) for name, value in request.headers.items()}
-    assert send(address, **signed).status == 201
+    assert send(address, "GET", None, **signed).status == 201
 
 
 def test_a_body_that_is_too_large_gives_413(url: str) -> None:
