@@ -198,6 +198,8 @@ class LocalCodeDeploy(CodeDeployBackend):
             )
             if execution.status == "InProgress":
                 execution.status = "Unknown"
+        if self.settings.closed and execution.status == "Unknown":
+            raise DeploymentFailed("the local cloud is closing")
         if execution.status == "Unknown":
             raise DeploymentFailed(
                 f"{event} hook {function} did not call PutLifecycleEventHookExecutionStatus within "
