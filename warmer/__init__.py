@@ -19,16 +19,18 @@ from importlib import import_module
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
 if TYPE_CHECKING:
     from warmer.errors import WarmerError as WarmerError
+    from warmer.function import prime as prime
     from warmer.middleware import warmable as warmable
     from warmer.model.model import Model as Model
     from warmer.model.model import load as load
 
-__all__ = ["Model", "WarmerError", "load", "warmable"]
+__all__ = ["Model", "WarmerError", "load", "prime", "warmable"]
 
 _HOMES = {
     "Model": "warmer.model.model",
     "WarmerError": "warmer.errors",
     "load": "warmer.model.model",
+    "prime": "warmer.function",
     "warmable": "warmer.middleware",
 }
 

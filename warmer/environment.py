@@ -1,4 +1,4 @@
-"""This execution environment: its identity, its age, what has been invoked in it, its models.
+"""This execution environment: its identity, its age, what was invoked in it, what is primed in it.
 
 The only owner of process state. Lambda runs one request at a time in an environment, so nothing
 here is locked.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import time
 
-from warmer.errors import ConfigurationError
+from warmer.budget import MARGIN_SECONDS, RESTORE_SECONDS, budget_seconds
+from warmer.errors import ConfigurationError, PrimingError
+from warmer.process import process_age_seconds
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
 if TYPE_CHECKING:
@@ -18,11 +20,15 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Primable(Protocol):
-        """What a loaded model is to its environment."""
+        """What a loaded model or a registered function is to its environment."""
 
         @property
         def path(self) -> str:
-            """Where the model was loaded from."""
+            """Where it is from."""
+
+        @property
+        def pending(self) -> bool:
+            """Whether priming has left something to do."""
 
         def report(self) -> Mapping[str, object]:
             """The priming report, JSON-able."""
@@ -31,9 +37,7 @@ if TYPE_CHECKING:
             """Run what priming is still to do within the budget. Raises PrimingError."""
 
 
-__all__ = ["Environment", "current", "process_age_seconds"]
-
-_IMPORTED_AT = time.time()
+__all__ = ["Environment", "current"]
 
 
 class Environment:
@@ -65,11 +69,14 @@ class Environment:
         self.pings = 0
         self.on_lambda = "AWS_LAMBDA_FUNCTION_NAME" in variables
         self._clock = clock
+        self._variables = variables
         self._started_at = clock() - (process_age_seconds() if age_seconds is None else age_seconds)
         self._ended_at: float | None = None
         self._last_user_at: float | None = None
         self._user_requests = 0
         self._models: dict[str, Primable] = {}
+        self._functions: dict[str, Primable] = {}
+        self._after_restore: list[Callable[[float], object]] = []
         self._runner: asyncio.Runner | None = None
 
     @property
@@ -101,6 +108,11 @@ class Environment:
     def models(self) -> Mapping[str, Primable]:
         """The models loaded here, by name."""
         return self._models
+
+    @property
+    def functions(self) -> Mapping[str, Primable]:
+        """The functions that `warmer.prime` has registered, by name."""
+        return self._functions
 
     def ready(self) -> None:
         """The handler is ready: INIT ends, as far as this process can see."""
@@ -140,6 +152,72 @@ class Environment:
             )
         self._models[name] = model
 
+    def register_function(self, name: str, function: Primable) -> None:
+        """Make a function known that is to be warmed, so that ping replies report it.
+
+        Raises ConfigurationError where the name is taken.
+        """
+        if name in self._functions:
+            raise ConfigurationError("name", name, "a name of its own: pass name=... to prime")
+        self._functions[name] = function
+
+    @property
+    def pending(self) -> list[Primable]:
+        """What priming has left something to do for; functions first, then models."""
+        known = (*self._functions.values(), *self._models.values())
+        return [primable for primable in known if primable.pending]
+
+    def prime_pending(self, remaining_seconds: Callable[[], float]) -> None:
+        """Go on with all priming that INIT had no time for.
+
+        `remaining_seconds` is asked before each. A failure is for the one that primes to raise or
+        to report; all others get their turn before the first PrimingError is raised.
+        """
+        first: PrimingError | None = None
+        for primable in self.pending:
+            try:
+                primable.prime(remaining_seconds())
+            except PrimingError as error:
+                first = first or error
+        if first is not None:
+            raise first
+
+    def remaining_budget_seconds(self, budget_ms: float | None = None) -> float:
+        """What is left for priming in INIT; `budget_ms` as for `budget.budget_seconds`.
+
+        Raises ConfigurationError.
+        """
+        budget = budget_seconds(budget_ms, self.init_type, self._variables)
+        # A notebook or a test process may be hours old; only in Lambda is its age that of INIT.
+        return budget - (self.age_seconds if self.on_lambda else 0.0)
+
+    def after_restore(self, callback: Callable[[float], object]) -> None:
+        """Call `callback(budget_seconds)` after each restore from a SnapStart snapshot."""
+        self._after_restore.append(callback)
+
+    def before_snapshot(self) -> None:
+        """Finish priming before the SnapStart snapshot: every restored environment has it then.
+
+        Raises PrimingError where something cannot be primed and its policy is "raise": publishing
+        the version fails.
+        """
+        self.prime_pending(self.remaining_budget_seconds)
+
+    def restored(self) -> None:
+        """Become a new environment: this process was restored from a SnapStart snapshot.
+
+        Many environments are restored from one snapshot, at any later time, so the id, the clocks
+        and the counters of the one that was snapshotted are none of theirs. `init_ms` stays: it is
+        what INIT took.
+        """
+        self.id = _random_uuid()
+        self._started_at = self._clock()
+        self._ended_at = self._last_user_at = None
+        self.invocations = self.pings = self._user_requests = 0
+        deadline = self._clock() + RESTORE_SECONDS - MARGIN_SECONDS
+        for callback in self._after_restore:
+            callback(deadline - self._clock())
+
     def prepare_event_loop(self) -> None:
         """Import asyncio and create the event loop now, at INIT, rather than in a request."""
         if self._runner is None:
@@ -170,25 +248,25 @@ def current() -> Environment:
     global _current
     if _current is None:
         _current = Environment()
+        if _current.init_type == "snap-start":
+            _register_hooks(_current)
     return _current
 
 
-def process_age_seconds() -> float:
-    """The time since this process was started, to within 10 ms (the kernel's clock tick).
-
-    Linux tells it as field 22 of /proc/self/stat, in ticks since boot (proc_pid_stat(5)). Where
-    there is no such file: the time since this module was imported.
-    """
+def _register_hooks(here: Environment) -> None:
+    """Be told of snapshot and restore, by AWS's library for that, which Lambda's runtimes have."""
     try:
-        with open("/proc/self/stat", "rb") as file:  # noqa: PTH123 - pathlib costs 3 ms of INIT
-            stat = file.read()
-        # The second field is the command in brackets and may hold blanks or brackets itself.
-        started_ticks = int(stat.rpartition(b")")[2].split()[19])
-        boot_seconds = time.clock_gettime(time.CLOCK_BOOTTIME)
-        age = boot_seconds - started_ticks / os.sysconf("SC_CLK_TCK")
-    except (OSError, AttributeError, ValueError, IndexError):  # no Linux, or no /proc to read
-        age = time.time() - _IMPORTED_AT
-    return max(0.0, age)
+        from snapshot_restore_py import register_after_restore, register_before_snapshot
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            here.init_type,
+            "a runtime that has snapshot_restore_py: use a managed one, or add it to the package",
+        ) from error
+    # Registered before the user's own hooks, so that these run before ours at the snapshot, where
+    # the order is reversed, and after ours at a restore, in an environment that is new already.
+    register_before_snapshot(here.before_snapshot)
+    register_after_restore(here.restored)
 
 
 def _random_uuid() -> str:

@@ -6,6 +6,7 @@ import functools
 import math
 import os
 import time
+from contextlib import suppress
 from types import CoroutineType
 
 from warmer import environment
@@ -16,10 +17,10 @@ from warmer.ping import hold_seconds as _hold_seconds
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
-    from warmer.environment import Environment
+    from warmer.environment import Environment, Primable
 
     Handler = Callable[[Any, Any], Any]
 
@@ -91,8 +92,7 @@ def _answer_ping(
     try:
         if isinstance(ping, Malformed):
             return Refusal(ping.reason, here.id).as_dict()
-        if ping.prime:
-            _prime_models(here, context)
+        primed_seconds = _prime_pending(here, context) if ping.prime else 0.0
         held_seconds = _hold(ping, context, maximum_seconds)
         return Reply(
             environment=here.id,
@@ -109,7 +109,9 @@ def _answer_ping(
             user_requests=here.take_user_requests(),
             last_user_seconds_ago=_rounded(here.last_user_seconds_ago),
             held_ms=round(held_seconds * 1000, 3),
-            models={name: dict(model.report()) for name, model in here.models.items()},
+            primed_ms=round(primed_seconds * 1000, 3),
+            models=_reports(here.models),
+            functions=_reports(here.functions),
         ).as_dict()
     finally:
         here.invocation_ended()
@@ -124,14 +126,19 @@ def _hold(ping: Ping, context: object, maximum_seconds: float) -> float:
     return time.monotonic() - began
 
 
-def _prime_models(here: Environment, context: object) -> None:
-    """Finish the priming that did not fit into INIT."""
-    for model in here.models.values():
-        if not model.report().get("primed"):
-            try:
-                model.prime(_remaining_seconds(context) - DEADLINE_MARGIN_SECONDS)
-            except PrimingError:
-                continue  # counted in the model's report, which the reply carries
+def _prime_pending(here: Environment, context: object) -> float:
+    """Finish the priming that did not fit into INIT; the seconds that it took, 0 for none."""
+    if not here.pending:
+        return 0.0
+    began = time.monotonic()
+    # A failure is counted in the report of what failed, which the reply carries.
+    with suppress(PrimingError):
+        here.prime_pending(lambda: _remaining_seconds(context) - DEADLINE_MARGIN_SECONDS)
+    return time.monotonic() - began
+
+
+def _reports(primables: Mapping[str, Primable]) -> dict[str, dict[str, object]]:
+    return {name: dict(primable.report()) for name, primable in primables.items()}
 
 
 def _remaining_seconds(context: object) -> float:

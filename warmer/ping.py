@@ -79,7 +79,9 @@ class Reply(Record):
     `invocations` counts user requests and `pings` pings (this one included) since INIT;
     `user_requests` counts user requests since the ping before this one, and the last of them came
     `last_user_seconds_ago` (None: there was none since INIT). `held_ms` is how long this ping was
-    held. `models` maps each loaded model's name to its priming report.
+    held, `primed_ms` how long it primed before that what INIT had no time for. `models` maps each
+    loaded model's name to its priming report, and `functions` that of each function that
+    `warmer.prime` registered.
     """
 
     environment: str
@@ -97,7 +99,9 @@ class Reply(Record):
     user_requests: int = 0
     last_user_seconds_ago: float | None = None
     held_ms: float = 0.0
+    primed_ms: float = 0.0
     models: Mapping[str, Mapping[str, object]] = {}
+    functions: Mapping[str, Mapping[str, object]] = {}
 
     def as_dict(self) -> dict[str, object]:
         """The reply as a JSON-able object: what the function returns."""
@@ -256,7 +260,7 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and len(value) <= 64 and value.isascii() and value.isprintable()
 
 
-def _is_models(value: object) -> bool:
+def _is_reports(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(report, dict) for report in value.values())
 
 
@@ -294,5 +298,7 @@ _REPLY_FIELDS: Mapping[str, _Field] = {
     "user_requests": _COUNT,
     "last_user_seconds_ago": _NUMBER_OR_NULL,
     "held_ms": _NUMBER,
-    "models": (_is_models, "an object of objects"),
+    "primed_ms": _NUMBER,
+    "models": (_is_reports, "an object of objects"),
+    "functions": (_is_reports, "an object of objects"),
 }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import uuid
 
 import pytest
 
 from warmer import environment
-from warmer.environment import Environment, process_age_seconds
+from warmer.environment import Environment
 from warmer.errors import ConfigurationError
 
 
@@ -29,6 +27,8 @@ class LoadedModel:
 
     def __init__(self, path: str) -> None:
         self.path = path
+
+    pending = False
 
     def report(self) -> dict[str, object]:
         """Nothing to report."""
@@ -142,26 +142,67 @@ def test_a_model_can_be_loaded_again() -> None:
     assert here.models["digits"] is again
 
 
-def test_the_process_age_is_that_of_the_process() -> None:
-    """A process sees its own start, before Python ran, to within the kernel's tick."""
-    code = (
-        "import time; began = time.monotonic()\n"
-        "from warmer.environment import process_age_seconds\n"
-        "print(process_age_seconds() - (time.monotonic() - began))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    before_our_code = float(result.stdout)
-    assert -0.02 <= before_our_code < 10
+def test_two_functions_cannot_share_a_name() -> None:
+    """Their reports could not be told apart."""
+    here = Environment()
+    here.register_function("connect", LoadedModel("app.connect"))
+    with pytest.raises(ConfigurationError, match="name is 'connect'; expected a name of its own"):
+        here.register_function("connect", LoadedModel("app.connect"))
 
 
-def test_without_proc_the_age_counts_from_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other systems have no /proc/self/stat."""
+@pytest.mark.parametrize(
+    ("init_type", "remaining"), [("on-demand", 7.5), ("provisioned-concurrency", 127.5)]
+)
+def test_on_lambda_the_budget_counts_from_process_start(init_type: str, remaining: float) -> None:
+    """Imports have used some of INIT's time already."""
+    variables = {
+        "AWS_LAMBDA_FUNCTION_NAME": "digits",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": init_type,
+    }
+    here = Environment(Clock(), age_seconds=1.5, variables=variables)
+    assert here.remaining_budget_seconds() == remaining
 
-    def no_file(*_: object) -> None:
-        raise FileNotFoundError
 
-    monkeypatch.setattr("builtins.open", no_file)
-    monkeypatch.setattr(environment, "_IMPORTED_AT", 0.0)
-    assert process_age_seconds() > 1_000_000_000
+def test_outside_lambda_the_budget_counts_from_now() -> None:
+    """A notebook's process may be hours old."""
+    here = Environment(Clock(), age_seconds=3600.0, variables={})
+    assert here.remaining_budget_seconds(budget_ms=500) == 0.5
+
+
+def test_after_a_restore_the_environment_is_another() -> None:
+    """Id, clocks and counters begin anew; how long INIT took stays known.
+
+    AWS page: "Handling uniqueness with Lambda SnapStart".
+    """
+    clock = Clock()
+    here = Environment(clock, age_seconds=5.0)
+    here.ready()
+    before = here.id
+    here.user_request_began()
+    here.ping_began()
+    here.invocation_ended()
+    clock.now += 86_400
+    here.restored()
+    assert here.id != before
+    assert uuid.UUID(here.id).version == 4
+    assert (here.new, here.age_seconds, here.idle_seconds, here.init_ms) == (True, 0, None, 5000)
+    assert (here.invocations, here.pings, here.take_user_requests()) == (0, 0, 0)
+    assert here.last_user_seconds_ago is None
+
+
+def test_what_must_not_outlive_a_snapshot_is_renewed_within_the_restore() -> None:
+    """10 s less a second, shared by all in their order.
+
+    AWS page: "Lambda SnapStart runtime hooks for Python".
+    """
+    clock, budgets = Clock(), list[float]()
+    here = Environment(clock, age_seconds=0.0)
+
+    def renew(budget_seconds: float) -> None:
+        budgets.append(budget_seconds)
+        clock.now += 2
+
+    here.after_restore(renew)
+    here.after_restore(renew)
+    here.restored()
+    assert budgets == [9.0, 7.0]

@@ -125,6 +125,22 @@ def test_failing_priming_can_degrade(tmp_path: Path) -> None:
     assert model.run({"x": [[1, 2, 3]]})["y"].tolist() == [[1, 2, 3]]
 
 
+def test_the_variable_sets_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """WARMER_PRIME_BUDGET_MS, where no argument does."""
+    monkeypatch.setenv("WARMER_PRIME_BUDGET_MS", "0")
+    monkeypatch.setattr(environment, "_current", Environment())
+    path = graphs.identity(tmp_path / "model.onnx")
+    assert not warmer.load(path).priming.primed
+    assert warmer.load(path, budget_ms=5000).priming.primed
+
+
+def test_a_model_runs_as_often_as_is_said(tmp_path: Path) -> None:
+    """`runs` is the most and `least_runs` the least for each shape of its inputs."""
+    path = graphs.identity(tmp_path / "model.onnx")
+    assert warmer.load(path, runs=1).priming.runs == 1
+    assert 20 <= warmer.load(path, least_runs=20).priming.runs <= 50
+
+
 def test_without_budget_the_model_is_served_unprimed(tmp_path: Path) -> None:
     """What does not fit into INIT is left to a ping."""
     model = warmer.load(graphs.identity(tmp_path / "model.onnx"), budget_ms=0)
@@ -149,6 +165,7 @@ def test_on_lambda_the_budget_counts_from_process_start(
         ({"policy": "ignore"}, "policy is 'ignore'; expected one of"),
         ({"budget_ms": -1}, "budget_ms is -1"),
         ({"runs": 0}, "runs is 0; expected a whole number of 1 or more"),
+        ({"least_runs": 0}, "least_runs is 0; expected a whole number of 1 or more"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(setting: dict[str, object], message: str) -> None:

@@ -241,6 +241,11 @@ class PartlyPrimed:
         self.primed = False
         self.budgets: list[float] = []
 
+    @property
+    def pending(self) -> bool:
+        """Whether it is still to be primed."""
+        return not self.primed
+
     def report(self) -> dict[str, object]:
         """Whether it is primed."""
         return {"primed": self.primed}
@@ -262,6 +267,38 @@ def test_a_ping_finishes_priming_that_did_not_fit_into_init(here: Environment) -
     assert reply_to(handler, Ping(prime=True)).models == {"digits": {"primed": True}}
     reply_to(handler, Ping(prime=True))
     assert model.budgets == [pytest.approx(29.9)]
+
+
+def test_a_ping_tells_how_long_it_primed(here: Environment) -> None:
+    """Apart from the hold, so that the wave can tell one from the other; 0 with nothing to do."""
+    here.register("digits", PartlyPrimed(fails=False))
+    handler = warmable(never)
+    assert reply_to(handler, Ping()).primed_ms == 0.0
+    assert reply_to(handler, Ping(prime=True)).primed_ms > 0.0
+    assert reply_to(handler, Ping(prime=True)).primed_ms == 0.0
+
+
+def test_a_users_request_never_primes(here: Environment) -> None:
+    """What did not fit into INIT waits for a ping."""
+    model = PartlyPrimed(fails=False)
+    here.register("digits", model)
+    warmable(lambda *_: None)({}, context())
+    assert model.budgets == []
+
+
+def test_one_failure_does_not_keep_others_from_being_primed(here: Environment) -> None:
+    """Each gets its turn in the same ping."""
+    here.register("broken", PartlyPrimed(fails=True))
+    other = PartlyPrimed(fails=False)
+    here.register("other", other)
+    reply_to(warmable(never), Ping(prime=True))
+    assert other.primed
+
+
+def test_the_reply_reports_functions_too(here: Environment) -> None:
+    """Beside the models, by their names."""
+    here.register_function("connect", PartlyPrimed(fails=False))
+    assert reply_to(warmable(never), Ping()).functions == {"connect": {"primed": False}}
 
 
 def test_a_ping_is_answered_though_priming_fails(here: Environment) -> None:

@@ -1,90 +1,121 @@
-"""Running until steady, within a budget."""
+"""Warming every shape of a model, within one budget."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable
+from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+import numpy as np
 
-from warmer.errors import ModelError
-from warmer.model.priming import Priming
+from tests.warmer.inference import Inference
+from warmer.errors import ModelCorrupt
+from warmer.model.priming import Priming, buckets_of
 
-
-class Inference:
-    """Inferences that take given times on a clock of their own, in seconds."""
-
-    def __init__(self, *durations: float, fails_at: int | None = None) -> None:
-        self.now = 0.0
-        self.runs: list[int] = []
-        self._durations: Iterator[float] = iter(durations)
-        self._fails_at = fails_at
-
-    def infer(self, run: int) -> None:
-        """Take the next time, or fail."""
-        if run == self._fails_at:
-            raise ModelError("no")
-        self.runs.append(run)
-        self.now += next(self._durations)
-
-    def priming(self, most_runs: int = 50) -> Priming:
-        """A priming of these."""
-        return Priming(self.infer, most_runs, clock=lambda: self.now)
+SMALL = {"x": np.zeros((1, 2))}
+SMALL_TOO = {"x": np.ones((1, 2))}
+LARGE = {"x": np.zeros((8, 2))}
 
 
-def test_priming_ends_when_the_last_runs_agree() -> None:
-    """Slow first runs are behind; five that agree within 10 % are enough."""
-    inference = Inference(0.5, 0.02, *[0.010, 0.0101, 0.0099, 0.01, 0.0102] * 9)
-    report = inference.priming().go_on(60)
-    assert (report.runs, report.converged, report.primed) == (7, True, True)
-    assert (report.first_ms, report.second_ms, report.steady_ms) == (500.0, 20.0, 10.0)
+def _priming(inference: Inference, feeds: Iterable[dict[str, Any]]) -> Priming:
+    return Priming(lambda: feeds, inference.infer, **inference.gauges)
 
 
-def test_priming_ends_at_the_most_runs() -> None:
-    """A model that never settles is primed all the same, and said not to have converged."""
-    report = Inference(*[0.01, 0.02] * 50).priming(most_runs=10).go_on(60)
-    assert (report.runs, report.converged, report.primed) == (10, False, True)
+def _shapes_made(inference: Inference) -> list[int]:
+    """The first dimension of every inference's input, in order."""
+    return [made["x"].shape[0] for made in inference.made if isinstance(made, dict)]
 
 
-def test_priming_does_not_begin_a_run_that_would_exceed_the_budget() -> None:
-    """The next run is expected to take as long as the last."""
-    report = Inference(*[0.4, 0.3] * 50).priming().go_on(0.9)
-    assert (report.runs, report.seconds) == (2, 0.7)
+def test_feeds_of_the_same_shapes_are_one_bucket() -> None:
+    """In the order in which the shapes first come: the most important one is first."""
+    first, second = buckets_of([LARGE, SMALL, SMALL_TOO])
+    assert (first.shapes, list(first.feeds)) == ({"x": [8, 2]}, [LARGE])
+    assert (second.shapes, list(second.feeds)) == ({"x": [1, 2]}, [SMALL, SMALL_TOO])
 
 
-def test_priming_without_budget_is_left_for_later() -> None:
-    """Nothing runs, and the model is not primed."""
-    report = Inference(1.0).priming().go_on(0.0)
-    assert (report.runs, report.primed, report.first_ms) == (0, False, None)
+def test_sequences_and_absent_inputs_have_shapes_too() -> None:
+    """A sequence has one for each tensor, an optional input that is left out has none."""
+    (bucket,) = buckets_of([{"many": [np.zeros(2), np.zeros((3, 1))], "optional": None, "one": 1}])
+    assert bucket.shapes == {"many": [[2], [3, 1]], "optional": None, "one": []}
 
 
-def test_priming_goes_on_where_it_stopped() -> None:
-    """A ping finishes what INIT began; the first run stays the first."""
-    inference = Inference(2.0, *[0.01] * 49)
-    priming = inference.priming()
-    assert not priming.go_on(1.0).primed
+def test_every_bucket_is_warmed_twice_before_any_is_proven_steady() -> None:
+    """A budget that ends too soon then leaves out the proof, not the warmth of a shape."""
+    inference = Inference(itertools.repeat(0.01))
+    report = _priming(inference, [SMALL, LARGE]).go_on(60.0)
+    assert _shapes_made(inference)[:4] == [1, 1, 8, 8]
+    assert (report.primed, report.converged, report.runs) == (True, True, 14)
+
+
+def test_the_most_important_bucket_comes_first() -> None:
+    """What did not fit into the budget is the rest, and the model is not called primed."""
+    inference = Inference(itertools.repeat(1.0))
+    priming = _priming(inference, [LARGE, SMALL])
+    report = priming.go_on(2.5)
+    assert _shapes_made(inference) == [8, 8, 1]
+    assert [bucket.report.primed for bucket in report.buckets] == [True, False]
+    assert (report.primed, priming.pending) == (False, True)
+
+
+def test_no_bucket_begins_where_there_was_no_time_for_the_one_before() -> None:
+    """A second run that would not fit is not left out for the first of another shape."""
+    inference = Inference(itertools.repeat(1.0))
+    _priming(inference, [LARGE, SMALL]).go_on(1.5)
+    assert _shapes_made(inference) == [8]
+
+
+def test_what_did_not_fit_is_done_later() -> None:
+    """The next call goes on with the buckets that are left."""
+    inference = Inference(itertools.repeat(1.0))
+    priming = _priming(inference, [LARGE, SMALL])
+    priming.go_on(2.5)
     report = priming.go_on(60.0)
-    assert (report.first_ms, report.runs, report.primed) == (2000.0, 6, True)
-    assert inference.runs == [0, 1, 2, 3, 4, 5]
+    assert (report.primed, report.runs, priming.pending) == (True, 14, False)
 
 
-def test_a_failing_run_ends_priming_and_is_reported() -> None:
-    """What ran before it still counts as runs, but the model is not primed."""
-    report = Inference(*[1.0, 2.0] * 9, fails_at=3).priming().go_on(60)
-    assert (report.primed, report.runs, report.error) == (False, 3, "no")
+def test_the_feeds_of_a_bucket_are_taken_in_turn() -> None:
+    """Different rows touch different weights."""
+    inference = Inference(itertools.repeat(0.01))
+    _priming(inference, [SMALL, SMALL_TOO]).go_on(60.0)
+    assert inference.made[:3] == [SMALL, SMALL_TOO, SMALL]
 
 
-def test_a_single_run_primes_where_one_is_all_that_is_asked() -> None:
-    """`runs=1` is the user's choice."""
-    assert Inference(1.0).priming(most_runs=1).go_on(60).primed
+def test_the_report_sums_up_its_buckets() -> None:
+    """First, second and steady are the most important bucket's; runs and seconds are of all."""
+    inference = Inference([0.5, 0.2, 0.4, 0.1, *[0.01] * 10])
+    report = _priming(inference, [SMALL, LARGE]).go_on(60.0)
+    assert (report.first_ms, report.second_ms, report.steady_ms) == (500.0, 200.0, 10.0)
+    assert report.buckets[1].report.first_ms == 400.0
+    assert (report.runs, report.seconds) == (14, 1.3)
+    assert report.as_dict()["buckets"] == [
+        {"shapes": {"x": [1, 2]}, **report.buckets[0].report.fields()},
+        {"shapes": {"x": [8, 2]}, **report.buckets[1].report.fields()},
+    ]
 
 
-@given(
-    st.lists(st.floats(1e-6, 10), min_size=50, max_size=50), st.integers(1, 50), st.floats(-1, 100)
-)
-def test_priming_keeps_its_bounds(durations: list[float], most_runs: int, budget: float) -> None:
-    """Never more runs than asked, and over the budget by the last run's surprise at most."""
-    inference = Inference(*durations)
-    report = inference.priming(most_runs).go_on(budget)
-    assert report.runs <= most_runs
-    assert sum(durations[: report.runs - 1]) < budget or report.runs == 0
+def test_a_bucket_that_fails_does_not_keep_others_cold() -> None:
+    """The others are warmed; the report says that not all is primed, and why."""
+    inference = Inference(itertools.repeat(0.01), fails_at=0)
+    report = _priming(inference, [SMALL, LARGE]).go_on(60.0)
+    assert [bucket.report.primed for bucket in report.buckets] == [False, True]
+    assert (report.primed, report.error) == (False, "no")
+
+
+def test_feeds_that_cannot_be_had_are_reported() -> None:
+    """Recorded inputs that are damaged, say; the next call asks again."""
+
+    def damaged() -> list[dict[str, Any]]:
+        raise ModelCorrupt("samples.npz cannot be read")
+
+    priming = Priming(damaged, lambda _: None)
+    report = priming.go_on(60.0)
+    assert (report.primed, report.error) == (False, "samples.npz cannot be read")
+    assert priming.pending
+
+
+def test_without_budget_nothing_is_prepared() -> None:
+    """Not even the feeds, whose making takes time as well."""
+    asked: list[int] = []
+    priming = Priming(lambda: asked.append(1) or [], lambda _: None)  # type: ignore[func-returns-value]  # to count
+    assert not priming.go_on(0.0).primed
+    assert asked == []

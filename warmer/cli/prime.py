@@ -11,10 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from warmer.model import load
-from warmer.model.priming import DEFAULT_RUNS
+from warmer.runs import DEFAULT_MOST_RUNS
 
 if TYPE_CHECKING:
     from warmer.model import Model
+    from warmer.model.priming import BucketReport, PrimingReport
 
 
 @click.command()
@@ -23,23 +24,30 @@ if TYPE_CHECKING:
 @click.option(
     "--runs",
     type=click.IntRange(min=1),
-    default=DEFAULT_RUNS,
+    default=DEFAULT_MOST_RUNS,
     show_default=True,
-    help="The most warm-up inferences.",
+    help="The most warm-up inferences of each shape.",
+)
+@click.option(
+    "--least-runs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="The least of them, for a model whose slow start looks steady.",
 )
 @click.option(
     "--budget-ms",
     type=click.FloatRange(min=0),
     default=None,
-    help="The time for priming in milliseconds.  [default: what INIT has on Lambda, 9000]",
+    help="Time for priming in milliseconds.  [default: WARMER_PRIME_BUDGET_MS, else 9000 as INIT]",
 )
-def prime(model: str, as_json: bool, runs: int, budget_ms: float | None) -> None:
+def prime(model: str, as_json: bool, runs: int, least_runs: int, budget_ms: float | None) -> None:
     """Load MODEL, run its warm-up inferences, and report.
 
-    MODEL is a folder that holds a model.onnx (and perhaps a samples.npz with recorded inputs) or an
-    ONNX file. This is what happens to it at INIT on Lambda.
+    MODEL is a folder that holds a model.onnx (and perhaps a samples.npz with recorded inputs), an
+    ONNX file, or s3://BUCKET/PREFIX. This is what happens to it at INIT on Lambda.
     """
-    loaded = load(model, runs=runs, budget_ms=budget_ms)
+    loaded = load(model, runs=runs, least_runs=least_runs, budget_ms=budget_ms)
     if as_json:
         click.echo(json.dumps(describe(loaded)))
     else:
@@ -74,14 +82,28 @@ def _show(model: Model) -> None:
         shape = ", ".join("?" if size is None else str(size) for size in spec.shape)
         inputs.add_row(escape(spec.name), spec.type_name, escape(f"({shape})"), sources[spec.name])
     console.print(inputs)
-    figures = Table("priming", "", show_header=False)
-    for name, value in model.report().items():
-        if value is not None:
-            figures.add_row(name, escape(_text(value)))
-    console.print(figures)
+    console.print(_figures(model.priming))
+
+
+def _figures(report: PrimingReport) -> Table:
+    """The report: one column for all, and where there are several shapes, one for each."""
+    columns = [("priming", report.fields())]
+    if len(report.buckets) > 1:
+        columns += [(_shapes(bucket), bucket.report.fields()) for bucket in report.buckets]
+    figures = Table("", *(escape(title) for title, _ in columns), show_header=len(columns) > 1)
+    for name in report.fields():
+        if name != "buckets" and any(fields[name] is not None for _, fields in columns):
+            figures.add_row(name, *(escape(_text(fields[name])) for _, fields in columns))
+    return figures
+
+
+def _shapes(bucket: BucketReport) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in bucket.shapes.items())
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -159,7 +159,7 @@ class _Wave:
 
     def _send_probe(self) -> None:
         if self._may_go_on():
-            (answer,) = self._dispatch([Ping(wave=self.id)])
+            (answer,) = self._dispatch([Ping(wave=self.id, prime=True)])
             if answer.outcome not in SUCCESSES:
                 self.stop.set()
 
@@ -169,7 +169,10 @@ class _Wave:
         release = self.clock.monotonic() + hold_ms / 1000
         release_at = self.clock.time() + hold_ms / 1000
         answers = self._dispatch(
-            [Ping(wave=self.id, index=i, size=size, release_at=release_at) for i in range(size)]
+            [
+                Ping(wave=self.id, index=i, size=size, release_at=release_at, prime=True)
+                for i in range(size)
+            ]
         )
         measured_ms = _spread_ms(answers)
         self.spread_ms = max(self.spread_ms, measured_ms)
@@ -247,8 +250,13 @@ def _spread_ms(answers: Sequence[Answer]) -> float:
     """The time between the first and the last ping of a round, in milliseconds.
 
     By when they went out, and, where environments were warm, by when they arrived: the moment of
-    the answer less the hold, which needs no agreement of two clocks. INIT hides that of new ones.
+    the answer less the hold, which needs no agreement of two clocks. INIT hides that of new ones,
+    and priming that of those that finished theirs.
     """
     sent = [answer.sent_at for answer in answers if answer.sent_at]
-    arrived = [a.received_at - a.held_ms / 1000 for a in answers if a.reply and not a.reply.new]
+    arrived = [
+        answer.received_at - answer.held_ms / 1000
+        for answer in answers
+        if answer.reply and not answer.reply.new and not answer.reply.primed_ms
+    ]
     return max((max(times) - min(times)) * 1000 if times else 0.0 for times in (sent, arrived))

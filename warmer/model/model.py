@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from warmer import environment
-from warmer.errors import ConfigurationError, PrimingError
-from warmer.model.priming import DEFAULT_RUNS, Priming, PrimingReport
+from warmer.errors import PrimingError
+from warmer.model.priming import Priming, PrimingReport
 from warmer.model.samples import Samples
 from warmer.model.session import Session
 from warmer.model.store import ModelFiles, locate
+from warmer.runs import DEFAULT_MOST_RUNS, check_count, check_policy
 
 if TYPE_CHECKING:
     import os
@@ -17,15 +18,7 @@ if TYPE_CHECKING:
 
     from warmer.model.signature import Signature
 
-__all__ = ["INIT_MARGIN_SECONDS", "INIT_SECONDS", "Model", "load"]
-
-INIT_SECONDS = 10.0
-"""How long Lambda lets INIT take on demand (Lambda developer guide, "execution environment")."""
-
-INIT_MARGIN_SECONDS = 1.0
-"""What priming leaves of it for the rest of INIT."""
-
-_POLICIES = ("raise", "degrade")
+__all__ = ["Model", "load"]
 
 
 class Model:
@@ -34,14 +27,19 @@ class Model:
     `name` is how reports call it, `path` its ONNX file, `signature` its inputs and outputs.
     """
 
-    def __init__(self, files: ModelFiles, *, policy: str, most_runs: int) -> None:
+    def __init__(self, files: ModelFiles, *, policy: str, least_runs: int, most_runs: int) -> None:
         self.name = files.name
         self.path = files.model
         self._policy = policy
         self._samples_path = files.samples
         self._samples: Samples | None = None
         self._session = Session(files.model)
-        self._priming = Priming(self._infer_sample, most_runs)
+        self._priming = Priming(
+            lambda: self.samples().feeds,
+            self._session.run,
+            least_runs=least_runs,
+            most_runs=most_runs,
+        )
 
     @property
     def signature(self) -> Signature:
@@ -77,6 +75,11 @@ class Model:
         return report
 
     @property
+    def pending(self) -> bool:
+        """Whether priming has left something to do: its budget ended, or an inference failed."""
+        return self._priming.pending
+
+    @property
     def priming(self) -> PrimingReport:
         """What priming has done up to now."""
         return self._priming.report()
@@ -85,55 +88,45 @@ class Model:
         """The fields of `priming`, JSON-able, for ping replies."""
         return self.priming.as_dict()
 
-    def _infer_sample(self, run: int) -> None:
-        feeds = self.samples().feeds
-        self._session.run(feeds[run % len(feeds)])
-
 
 def load(
     path: str | os.PathLike[str],
     *,
     policy: str = "raise",
     budget_ms: float | None = None,
-    runs: int = DEFAULT_RUNS,
+    runs: int = DEFAULT_MOST_RUNS,
+    least_runs: int = 1,
     name: str | None = None,
 ) -> Model:
     """Load the model at `path` and prime it, at INIT.
 
     `path` is a folder with a model.onnx (and, if there are recorded inputs, a samples.npz with
     arrays by input name) or an ONNX file; a relative one is looked up from the working directory,
-    then from LAMBDA_TASK_ROOT. Priming runs the model until its time is steady, at most `runs`
-    times (default 50) and within a budget counted from the start of the process: `budget_ms`, or
-    by default the 10 s of INIT less 1 s. Outside Lambda the budget counts from now. What did not
-    fit is left to the first ping that asks for it.
+    then from LAMBDA_TASK_ROOT, then from /opt, where layers are. Or it is `s3://bucket/prefix`:
+    what is under that prefix is brought to /tmp first, and stays there as long as the environment.
+
+    Priming runs the model with each shape that the warm-up inputs have, the first one first, until
+    its time is steady: at most `runs` times a shape (default 50), at least `least_runs` times
+    (default 1: as few as show it), and within a budget counted from the start of the process. That
+    is `budget_ms`, else the variable WARMER_PRIME_BUDGET_MS, else what INIT may take less 1 s: 10 s
+    on demand, 130 s with SnapStart or provisioned concurrency. Outside Lambda the budget counts
+    from now. What did not fit is left to the first ping that asks for it.
 
     `policy` says what a failing warm-up inference does: "raise" a PrimingError (default), or
     "degrade": serve the model and report it unprimed. `name` is how reports call the model
     (default: the folder's or file's name).
 
-    Raises ConfigurationError, PackageMismatch, ModelNotFound, ModelCorrupt, PrimingError.
+    Raises ConfigurationError, PackageMismatch, ModelNotFound, ModelUnavailable, ModelCorrupt and
+    PrimingError.
     """
-    _check(policy, budget_ms, runs)
-    files = locate(path)
+    check_policy(policy)
+    check_count("runs", runs)
+    check_count("least_runs", least_runs)
     here = environment.current()
-    model = Model(files, policy=policy, most_runs=runs)
+    here.remaining_budget_seconds(budget_ms)  # a bad setting fails before anything is loaded
+    files = locate(path)
+    model = Model(files, policy=policy, least_runs=least_runs, most_runs=runs)
     model.name = files.name if name is None else name
     here.register(model.name, model)
-    model.prime(_budget_seconds(here, budget_ms))
+    model.prime(here.remaining_budget_seconds(budget_ms))
     return model
-
-
-def _budget_seconds(here: environment.Environment, budget_ms: float | None) -> float:
-    """What is left for priming."""
-    budget = INIT_SECONDS - INIT_MARGIN_SECONDS if budget_ms is None else budget_ms / 1000
-    # A notebook or a test process may be hours old; only in Lambda is its age that of INIT.
-    return budget - (here.age_seconds if here.on_lambda else 0.0)
-
-
-def _check(policy: str, budget_ms: float | None, runs: int) -> None:
-    if policy not in _POLICIES:
-        raise ConfigurationError("policy", policy, 'one of "raise", "degrade"')
-    if budget_ms is not None and not 0 <= budget_ms < float("inf"):
-        raise ConfigurationError("budget_ms", budget_ms, "a number of milliseconds, 0 or more")
-    if isinstance(runs, bool) or not isinstance(runs, int) or runs < 1:
-        raise ConfigurationError("runs", runs, "a whole number of 1 or more")

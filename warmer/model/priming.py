@@ -1,33 +1,78 @@
-"""Priming: run warm-up inferences until they are steady, within a time budget."""
+"""Priming: warm-up inferences of every shape that requests have, until steady, within a budget."""
 
 from __future__ import annotations
 
+import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from warmer.errors import ModelError
+from warmer.process import disk_reads
 from warmer.record import Record
+from warmer.runs import DEFAULT_MOST_RUNS, Runs, RunsReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["DEFAULT_RUNS", "Priming", "PrimingReport"]
+    Feeds = Mapping[str, Any]
+    Shapes = Mapping[str, object]
 
-DEFAULT_RUNS = 50
-"""The most warm-up inferences of one model."""
+__all__ = ["Bucket", "BucketReport", "Priming", "PrimingReport", "buckets_of"]
 
-_WINDOW = 5  # odd, so that its median is one of the runs
-_RELATIVE_SPREAD = 0.1
-_ABSOLUTE_SPREAD_SECONDS = 0.0001  # below this, timers and the scheduler are what is measured
+
+class Bucket(Record):
+    """Warm-up inputs of the same shapes.
+
+    `shapes` has each input's shape by name: a list of sizes, a list of such lists for a sequence of
+    tensors, None for an optional input that is left out. `feeds` are taken in turn.
+    """
+
+    shapes: Shapes
+    feeds: Sequence[Feeds]
+
+
+def buckets_of(feeds: Iterable[Feeds]) -> list[Bucket]:
+    """The buckets of these feeds, in the order of their first ones: the most important comes first.
+
+    A model's kernels, memory plan and buffers depend on the shapes, so that each needs warm-up runs
+    of its own.
+    """
+    grouped: dict[str, tuple[Shapes, list[Feeds]]] = {}
+    for one in feeds:
+        shapes = {name: _shape(value) for name, value in one.items()}
+        grouped.setdefault(repr(shapes), (shapes, []))[1].append(one)
+    return [Bucket(shapes, tuple(group)) for shapes, group in grouped.values()]
+
+
+def _shape(value: Any) -> object:
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        return [_shape(item) for item in value]
+    return list(np.shape(value))
+
+
+class BucketReport(Record):
+    """What came of one bucket's warm-up inferences: its `shapes`, and the report of its runs."""
+
+    shapes: Shapes
+    report: RunsReport
+
+    def as_dict(self) -> dict[str, object]:
+        """The report as a JSON-able object."""
+        return {"shapes": dict(self.shapes), **self.report.fields()}
 
 
 class PrimingReport(Record):
     """What priming did.
 
-    `primed`: the model has run twice or more, so that a user's request is neither the first nor the
-    second inference. `converged`: the last runs agreed. `runs` counts completed inferences,
-    `seconds` the time spent on them. `first_ms`, `second_ms` and `steady_ms` (the median of the
-    last five) are None where there were not as many runs. `error` is why a run failed, or None.
+    `primed` and `converged` hold for every bucket: no user's request is the first or second one of
+    its shapes, and the last runs of each were steady. `runs`, `seconds` and `memory_mb` (by how
+    many MiB the peak memory grew) are sums. `first_ms`, `second_ms` and `steady_ms` are those of
+    the first bucket, None where there were not as many runs. `error` is why an inference failed, or
+    None. `buckets` has the same for each, the most important first.
     """
 
     primed: bool
@@ -37,82 +82,108 @@ class PrimingReport(Record):
     first_ms: float | None
     second_ms: float | None
     steady_ms: float | None
-    error: str | None = None
+    memory_mb: float
+    error: str | None
+    buckets: tuple[BucketReport, ...]
 
     def as_dict(self) -> dict[str, object]:
         """The report as a JSON-able object."""
-        return self.fields()
+        return self.fields() | {"buckets": [bucket.as_dict() for bucket in self.buckets]}
 
 
 class Priming:
     """The priming of one model: it may begin in INIT and go on in a ping.
 
-    `infer(run)` makes the inference with that number, from 0; `most_runs` bounds them all.
+    `feeds()` gives the warm-up inputs, called when the priming begins, and `infer(feeds)` makes one
+    inference; a ModelError of either ends the priming and is reported. `least_runs` and `most_runs`
+    count for each bucket. `clock` and `reads` are as for Runs.
     """
 
     def __init__(
         self,
-        infer: Callable[[int], object],
-        most_runs: int = DEFAULT_RUNS,
+        feeds: Callable[[], Iterable[Feeds]],
+        infer: Callable[[Feeds], object],
+        *,
+        least_runs: int = 1,
+        most_runs: int = DEFAULT_MOST_RUNS,
         clock: Callable[[], float] = time.perf_counter,
+        reads: Callable[[], int] = disk_reads,
     ) -> None:
+        self._feeds = feeds
         self._infer = infer
-        self._most_runs = most_runs
+        self._limits = {"least_runs": least_runs, "most_runs": most_runs}
         self._clock = clock
-        self._durations: list[float] = []
-        self._error: str | None = None
+        self._reads = reads
+        self._buckets: list[tuple[Bucket, Runs]] | None = None
+        self._failure: ModelError | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is left to do: the budget ended it, or an inference failed."""
+        return self._buckets is None or any(runs.pending for _, runs in self._buckets)
 
     def go_on(self, budget_seconds: float) -> PrimingReport:
-        """Run until the runs are steady, `most_runs` are made or the budget would be exceeded.
+        """Warm each bucket until it is steady, for at most `budget_seconds` in all.
 
-        The next run is expected to take as long as the last. A ModelError ends the priming and is
-        in the report; the first run, whose time nobody knows, begins whenever any budget is left.
+        Every bucket gets its first two runs, which are the slow ones, before any is run until it is
+        steady: where the budget ends too soon, it is the proof that is missing, not the warmth.
         """
         deadline = self._clock() + budget_seconds
-        self._error = None
-        while not self._finished() and self._clock() + self._expected() < deadline:
-            began = self._clock()
-            try:
-                self._infer(len(self._durations))
-            except ModelError as error:
-                self._error = str(error)
-                break
-            self._durations.append(self._clock() - began)
+        if budget_seconds > 0 and self._prepare():
+            buckets = [runs for _, runs in self._buckets or ()]
+            working = self._go_on_each(buckets, deadline, up_to=2)
+            self._go_on_each(working, deadline)
         return self.report()
 
     def report(self) -> PrimingReport:
         """What has been done up to now."""
-        runs = len(self._durations)
+        buckets = [
+            BucketReport(bucket.shapes, runs.report()) for bucket, runs in self._buckets or ()
+        ]
+        reports = [bucket.report for bucket in buckets]
+        first = reports[0] if reports else None
+        errors = [report.error for report in reports if report.error is not None]
         return PrimingReport(
-            primed=self._error is None and runs >= min(2, self._most_runs),
-            converged=_steady(self._durations),
-            runs=runs,
-            seconds=round(sum(self._durations), 6),
-            first_ms=_ms(self._durations[0]) if runs else None,
-            second_ms=_ms(self._durations[1]) if runs > 1 else None,
-            steady_ms=_ms(_median(self._durations[-_WINDOW:])) if runs >= _WINDOW else None,
-            error=self._error,
+            primed=bool(reports) and all(report.primed for report in reports),
+            converged=bool(reports) and all(report.converged for report in reports),
+            runs=sum(report.runs for report in reports),
+            seconds=round(sum(report.seconds for report in reports), 6),
+            first_ms=first.first_ms if first else None,
+            second_ms=first.second_ms if first else None,
+            steady_ms=first.steady_ms if first else None,
+            memory_mb=round(sum(report.memory_mb for report in reports), 3),
+            error=str(self._failure) if self._failure else errors[0] if errors else None,
+            buckets=tuple(buckets),
         )
 
-    def _finished(self) -> bool:
-        return len(self._durations) >= self._most_runs or _steady(self._durations)
+    def _go_on_each(
+        self, buckets: Sequence[Runs], deadline: float, up_to: int | None = None
+    ) -> list[Runs]:
+        """Go on with each, until there is no time for the next run of one; those that worked."""
+        working = []
+        for runs in buckets:
+            if runs.go_on(deadline, up_to):
+                working.append(runs)
+                if runs.pending and runs.made < (up_to or sys.maxsize):
+                    break
+        return working
 
-    def _expected(self) -> float:
-        return self._durations[-1] if self._durations else 0.0
+    def _prepare(self) -> bool:
+        """Get the warm-up inputs, once; whether they are there."""
+        self._failure = None
+        if self._buckets is None:
+            try:
+                buckets = buckets_of(self._feeds())
+            except ModelError as error:
+                self._failure = error
+                return False
+            self._buckets = [(bucket, self._runs(bucket.feeds)) for bucket in buckets]
+        return True
 
+    def _runs(self, feeds: Sequence[Feeds]) -> Runs:
+        def infer(run: int) -> None:
+            self._infer(feeds[run % len(feeds)])
 
-def _steady(durations: Sequence[float]) -> bool:
-    """Whether the last runs differ by less than 10 % or 0.1 ms, whichever is more."""
-    last = durations[-_WINDOW:]
-    if len(last) < _WINDOW:
-        return False
-    return max(last) - min(last) <= max(_RELATIVE_SPREAD * _median(last), _ABSOLUTE_SPREAD_SECONDS)
-
-
-def _median(durations: Sequence[float]) -> float:
-    # The statistics module would take 3 ms of INIT to import.
-    return sorted(durations)[len(durations) // 2]
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 4)
+        return Runs(
+            infer, failures=ModelError, clock=self._clock, reads=self._reads, **self._limits
+        )
