@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from warmer.errors import CloudError
@@ -9,7 +11,10 @@ from warmer.errors import CloudError
 if TYPE_CHECKING:
     from boto3.session import Session
 
-__all__ = ["local_client"]
+__all__ = ["load_clients", "local_client"]
+
+# Making clients is the one thing that threads must not do at once with a session.
+_making = threading.Lock()
 
 _REGION = "us-east-1"
 # Lambda's longest time-out is 900 s (AWS Lambda quotas page).
@@ -17,8 +22,12 @@ _LONGEST_ANSWER_SECONDS = 910
 _CONNECTIONS = 256
 
 
+@cache
 def _session() -> Session:
-    """A boto3 session that looks for no real credentials; CloudError without boto3."""
+    """A boto3 session that looks for no real credentials; CloudError without boto3.
+
+    One for all clients: each session reads the descriptions of services anew.
+    """
     try:
         from boto3.session import Session
     except ModuleNotFoundError as error:
@@ -26,6 +35,12 @@ def _session() -> Session:
             error
         )
     return Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=_REGION)
+
+
+def load_clients(*services: str) -> None:
+    """Load boto3 and the descriptions of services, which takes half a second, ahead of need."""
+    for service in services:
+        local_client("http://localhost", service).close()
 
 
 def local_client(endpoint: str, service: str) -> Any:
@@ -42,4 +57,5 @@ def local_client(endpoint: str, service: str) -> Any:
         max_pool_connections=_CONNECTIONS,
         read_timeout=_LONGEST_ANSWER_SECONDS,
     )
-    return session.client(cast(Any, service), endpoint_url=endpoint, config=config)
+    with _making:
+        return session.client(cast(Any, service), endpoint_url=endpoint, config=config)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.cloud.artifacts import packaged
-from infra.cloud.client import local_client
+from infra.cloud.client import load_clients, local_client
 from infra.cloud.deploy import deploy
 from infra.cloud.process import CloudProcess
 from infra.cloud.sam import PROJECT
@@ -130,6 +130,7 @@ def deployed(
                         path, given, environment=build_environment(any_python), sources=listed
                     )
                 packages = packaged(path)
+                load_clients("s3", "cloudformation")
             except BaseException:
                 starting.result().stop()
                 raise

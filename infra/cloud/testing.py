@@ -14,7 +14,7 @@ Without pytest: `infra.cloud.deployed.deployed`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,7 +29,12 @@ __all__ = ["DeployedStack", "LocalCloudFactory", "deployed", "local_cloud"]
 class LocalCloudFactory(Protocol):
     """What the fixture `local_cloud` gives: arguments and errors as of `deployed`."""
 
-    def __call__(self, template: str | Path = "template.yaml", **options: Any) -> DeployedStack:
+    def __call__(
+        self,
+        template: str | Path = "template.yaml",
+        parameters: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> DeployedStack:
         """A running cloud with the template deployed."""
 
 
@@ -43,11 +48,16 @@ def local_cloud(request: pytest.FixtureRequest) -> Iterator[LocalCloudFactory]:
     running: dict[str, DeployedStack] = {}
     with ExitStack() as stacks:
 
-        def deploy(template: str | Path = "template.yaml", **options: Any) -> DeployedStack:
+        def deploy(
+            template: str | Path = "template.yaml",
+            parameters: Mapping[str, str] | None = None,
+            **options: Any,
+        ) -> DeployedStack:
             path = request.config.rootpath / template
-            key = json.dumps([str(path), options], sort_keys=True, default=str)
+            given = dict(parameters or {})
+            key = json.dumps([str(path), given, options], sort_keys=True, default=str)
             if key not in running:
-                running[key] = stacks.enter_context(deployed(path, **options))
+                running[key] = stacks.enter_context(deployed(path, given, **options))
             return running[key]
 
         yield deploy

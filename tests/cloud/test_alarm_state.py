@@ -72,6 +72,9 @@ def test_treating_missing_as_breaching_never_calms_an_alarm(signs: list[str], m:
     assert not (calm == "ALARM" and missing != "ALARM")
 
 
+@pytest.mark.aws(
+    "CloudWatch API reference: PutMetricAlarm", "Alarms compare as their operator says"
+)
 @pytest.mark.parametrize(
     ("comparison", "breaching"),
     [

@@ -97,6 +97,10 @@ def watched() -> Iterator[Watched]:
     made.close()
 
 
+@pytest.mark.aws(
+    "CloudWatch user guide: Alarm actions",
+    "An alarm's actions run when its state changes, and only then",
+)
 def test_an_alarm_fires_and_calms_down(watched: Watched) -> None:
     """CloudWatch user guide, "Alarm actions": only a change of state runs them."""
     alarm = watched.put(OKActions=[TOPIC])
@@ -115,6 +119,7 @@ def test_an_alarm_fires_and_calms_down(watched: Watched) -> None:
     assert watched.sent.get()[2]["NewStateValue"] == "OK"
 
 
+@pytest.mark.aws("CloudWatch API reference: DescribeAlarmHistory", "An alarm has a history")
 def test_the_history_tells_what_happened(watched: Watched) -> None:
     """API reference, DescribeAlarmHistory."""
     alarm = watched.put(OKActions=[TOPIC])
@@ -138,6 +143,9 @@ def test_an_action_that_fails_is_told_in_the_history(watched: Watched) -> None:
     assert "nobody there" in alarm.history[-1].data
 
 
+@pytest.mark.aws(
+    "CloudWatch API reference: PutMetricAlarm", "A new configuration keeps an alarm's state"
+)
 def test_a_new_configuration_keeps_the_state(watched: Watched) -> None:
     """API reference, PutMetricAlarm: the state of an existing alarm is left unchanged."""
     watched.put()

@@ -17,6 +17,10 @@ def _states(running: Running) -> list[str]:
     return sorted(view.state for view in running.plane.environments())
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "A first request waits for an INIT; the next finds the same environment",
+)
 def test_the_first_request_is_cold_and_the_next_is_warm(start: Start, tmp_path: Path) -> None:
     """The first request waits for an INIT; the next finds the same environment with its state.
 
@@ -52,6 +56,10 @@ def test_init_is_measured_from_executing_the_interpreter_to_its_first_next(
     assert (record.ready_at - record.init_started) * 1000 == pytest.approx(outcome.init_ms, abs=50)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding Lambda function scaling",
+    "An environment serves one request at a time; more at once need more environments",
+)
 def test_an_environment_serves_one_request_at_a_time(start: Start, tmp_path: Path) -> None:
     """Two requests at once need two environments; a third later goes to the last one used.
 
@@ -68,6 +76,9 @@ def test_an_environment_serves_one_request_at_a_time(start: Start, tmp_path: Pat
     assert running.plane.invoke(version, request(version)).environment_id == last
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Manage Lambda function versions", "Versions share no environments"
+)
 def test_versions_do_not_share_environments(start: Start, tmp_path: Path) -> None:
     """A request for another version of the same function causes an environment of its own."""
     running = start()
@@ -78,6 +89,11 @@ def test_versions_do_not_share_environments(start: Start, tmp_path: Path) -> Non
     assert one.environment_id != two.environment_id
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Using the Lambda context object to retrieve Python function "
+    "information",
+    "Request id, invoked ARN, remaining time and client context reach the handler",
+)
 def test_the_context_is_what_the_caller_said(start: Start, tmp_path: Path) -> None:
     """Request id, invoked ARN, remaining time and client context reach the handler."""
     source = """
@@ -103,6 +119,7 @@ def handler(event, context):
     assert seen["stream"] == running.plane.environments()[0].log_stream
 
 
+@pytest.mark.aws("Lambda developer guide: Lambda quotas", "Events and responses may have 6 MB")
 def test_a_large_event_and_a_large_response_pass(start: Start, tmp_path: Path) -> None:
     """6 MB go in and come out.
 
@@ -113,6 +130,10 @@ def test_a_large_event_and_a_large_response_pass(start: Start, tmp_path: Path) -
     assert call(running.plane, version, {"text": text})["event"]["text"] == text
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configuring reserved concurrency",
+    "Over the reserved concurrency: 429 with its reason, at once",
+)
 def test_reserved_concurrency_throttles_at_once(start: Start, tmp_path: Path) -> None:
     """Over the reserved concurrency a request is refused with Lambda's reason, and is recorded.
 
@@ -131,6 +152,10 @@ def test_reserved_concurrency_throttles_at_once(start: Start, tmp_path: Path) ->
     assert statuses == ["success", "throttled", "success"]
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding Lambda function scaling",
+    "Over the account's concurrency every function is throttled",
+)
 def test_account_concurrency_throttles_every_function(start: Start, tmp_path: Path) -> None:
     """Over the account's concurrency another function is refused too.
 

@@ -26,6 +26,10 @@ def _states(running: Running) -> list[str]:
     return sorted(view.state for view in running.plane.environments())
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Troubleshoot execution issues in Lambda",
+    "A raised exception is an error payload; the environment goes on",
+)
 def test_a_raised_exception_keeps_the_environment(start: Start, tmp_path: Path) -> None:
     """An exception is the runtime's own error payload; the environment goes on."""
     running, version = start(), deploy(tmp_path)
@@ -35,6 +39,10 @@ def test_a_raised_exception_keeps_the_environment(start: Start, tmp_path: Path) 
     assert not running.plane.invoke(version, request(version)).cold
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Troubleshoot execution issues in Lambda",
+    "An error in INIT fails the request that waited for it",
+)
 @pytest.mark.parametrize(
     ("source", "handler", "error_type"),
     [
@@ -73,6 +81,10 @@ def test_a_runtime_that_exits_in_init_says_how(start: Start, tmp_path: Path) -> 
     }
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Troubleshoot execution issues in Lambda",
+    "An exit is Runtime.ExitError and costs one environment",
+)
 def test_an_exit_costs_only_its_environment(start: Start, tmp_path: Path) -> None:
     """An exit during a request is Runtime.ExitError; another environment goes on undisturbed.
 
@@ -102,6 +114,10 @@ def test_a_crash_names_its_signal(start: Start, tmp_path: Path) -> None:
     assert message.endswith("Runtime exited with error: signal: segmentation fault")
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configure Lambda function timeout",
+    "A function past its time-out is killed, with its environment",
+)
 def test_a_function_past_its_time_out_is_killed(start: Start, tmp_path: Path) -> None:
     """At the time-out the environment is killed and the caller told, as Lambda words it.
 
@@ -126,6 +142,7 @@ def test_a_function_past_its_time_out_is_killed(start: Start, tmp_path: Path) ->
     assert running.plane.invoke(version, request(version)).cold
 
 
+@pytest.mark.aws("Lambda developer guide: Lambda quotas", "A larger response fails the invoke")
 def test_a_response_over_6_mb_is_refused(start: Start, tmp_path: Path) -> None:
     """A response that is too large fails the invoke, and the next one works.
 
@@ -139,6 +156,10 @@ def test_a_response_over_6_mb_is_refused(start: Start, tmp_path: Path) -> None:
     assert call(running.plane, version)["calls"] == 1
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "INIT is given up after 10 s, and repeated within the first invoke",
+)
 def test_an_init_over_its_limit_is_repeated_within_the_invoke(start: Start, tmp_path: Path) -> None:
     """A slow INIT is given up at its limit, and done again under the function's time-out.
 
@@ -155,6 +176,10 @@ def test_an_init_over_its_limit_is_repeated_within_the_invoke(start: Start, tmp_
     assert any("Phase: init\tStatus: timeout" in line for line in running.logs.messages())
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "The repeated INIT ends at the function's time-out",
+)
 def test_a_repeated_init_ends_at_the_functions_time_out(start: Start, tmp_path: Path) -> None:
     """If the repeated INIT takes too long as well, the request times out.
 

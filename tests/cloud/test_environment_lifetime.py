@@ -8,6 +8,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cloud.conftest import Running, Start
 from tests.cloud.sample_function import Together, deploy, request, wait_until
 
@@ -31,6 +33,11 @@ def _wait_for_end(running: Running, environment: str) -> float:
     return time.monotonic()
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "Idle environments are ended after a time T, which AWS does not publish",
+    how="option",
+)
 def test_an_idle_environment_ends_when_t_has_passed(start: Start, tmp_path: Path) -> None:
     """The idle lifetime counts from the end of the last request, and ends the process in time.
 
@@ -65,6 +72,11 @@ def test_use_prolongs_the_life_of_the_environment_that_is_used(
     assert [view.id for view in running.plane.environments() if view.id != unused] == [used]
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "Environments are ended after some hours, idle or not",
+    how="option",
+)
 def test_maximum_lifetime_ends_an_idle_environment(start: Start, tmp_path: Path) -> None:
     """An idle environment is ended when it is old enough, long before T has passed.
 
@@ -80,6 +92,11 @@ def test_maximum_lifetime_ends_an_idle_environment(start: Start, tmp_path: Path)
     assert record.ended_at - record.spawned_at >= 0.95
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "One past its maximum lifetime gets no further request",
+    how="option",
+)
 def test_maximum_lifetime_ends_an_environment_in_use(start: Start, tmp_path: Path) -> None:
     """An environment older than the maximum lifetime gets no further request.
 
@@ -91,6 +108,10 @@ def test_maximum_lifetime_ends_an_environment_in_use(start: Start, tmp_path: Pat
     assert running.ledger.environments()[0].end_reason == "lifetime"
 
 
+@pytest.mark.aws(
+    "Lambda API reference: UpdateFunctionCode",
+    "After an update of the code requests get new environments",
+)
 def test_retiring_ends_old_environments_and_keeps_the_new(start: Start, tmp_path: Path) -> None:
     """After an update the old code's idle environments end; the kept key and others stay."""
     running = start()

@@ -11,6 +11,10 @@ from tests.cloud.conftest import Start
 from tests.cloud.sample_function import Together, call, deploy, request, wait_until
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Sending Lambda function logs to CloudWatch Logs",
+    "START, the function's lines, END and REPORT, in that order",
+)
 def test_the_log_is_lambdas(start: Start, tmp_path: Path) -> None:
     """START, what the function printed and logged, END and REPORT come in that order."""
     source = """
@@ -65,6 +69,7 @@ def test_output_of_a_request_that_runs_is_seen_meanwhile(start: Start, tmp_path:
     together.join()
 
 
+@pytest.mark.aws("Lambda API reference: Invoke", "LogType Tail gives the last 4 KB of the log")
 def test_the_tail_is_the_last_4_kb(start: Start, tmp_path: Path) -> None:
     """Of a long log the caller gets the end, of this invocation alone."""
     running, version = start(), deploy(tmp_path)

@@ -35,6 +35,11 @@ def test_a_machine_without_the_tools_is_refused(
         not_isolated("process")
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Managing Lambda dependencies with layers",
+    "Layers without namespaces, where there is no /opt of one's own",
+    how="refused",
+)
 def test_a_function_with_layers_is_refused_without_namespaces(start: Start, tmp_path: Path) -> None:
     """It would look for them in an /opt that is the machine's."""
     running, version = start(isolation="process"), deploy(tmp_path)
@@ -43,6 +48,11 @@ def test_a_function_with_layers_is_refused_without_namespaces(start: Start, tmp_
     assert running.plane.environments() == ()
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configure ephemeral storage for Lambda functions",
+    "Ephemeral storage other than 512 MB without namespaces",
+    how="refused",
+)
 def test_more_ephemeral_storage_is_refused_without_namespaces(tmp_path: Path) -> None:
     """No limit would be enforced."""
     version = replace(deploy(tmp_path), ephemeral_storage_mb=1024)

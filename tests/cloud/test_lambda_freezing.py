@@ -12,6 +12,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cloud.conftest import Running, Start
 from tests.cloud.sample_function import (
     call,
@@ -54,6 +56,10 @@ def _inside(running: Running) -> set[int]:
     return descendants(init)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "Frozen between invokes: background work stops and goes on",
+)
 def test_a_background_thread_makes_no_progress_between_invokes(
     start: Start, tmp_path: Path
 ) -> None:
@@ -70,6 +76,10 @@ def test_a_background_thread_makes_no_progress_between_invokes(
     assert later - first > 20
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "What the runtime does before it asks again belongs to the invoke",
+)
 def test_the_runtime_is_not_frozen_before_it_asks_for_the_next_request(
     start: Start, tmp_path: Path
 ) -> None:
@@ -98,6 +108,10 @@ def handler(event, context):
     assert 0 < done <= answered
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "Every process of an environment is frozen with it",
+)
 def test_every_process_of_the_namespace_is_frozen_and_thawed(start: Start, tmp_path: Path) -> None:
     """Children in sessions of their own, and orphans, stop with the function and go on with it.
 
@@ -115,6 +129,10 @@ def test_every_process_of_the_namespace_is_frozen_and_thawed(start: Start, tmp_p
     wait_until(lambda: process_states(_inside(running)) == {"T"})
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "Ending a frozen environment ends all of its processes",
+)
 def test_ending_a_frozen_environment_leaves_nothing(start: Start, tmp_path: Path) -> None:
     """Stopped processes end with their environment: at its end, and when it is killed.
 
@@ -137,6 +155,11 @@ def test_ending_a_frozen_environment_leaves_nothing(start: Start, tmp_path: Path
         wait_until(lambda: running.plane.environments() == ())
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "Without namespaces the process group is frozen",
+    how="option",
+)
 def test_without_namespaces_the_process_group_is_frozen(start: Start, tmp_path: Path) -> None:
     """With isolation "process" the function and its children in the same group stop.
 
@@ -155,6 +178,11 @@ def test_without_namespaces_the_process_group_is_frozen(start: Start, tmp_path: 
     wait_gone(sorted(everything))
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Using the Lambda context object to retrieve Python function "
+    "information",
+    "A thawed function sees that time has passed; its deadline is the new request's",
+)
 def test_the_clock_goes_on_while_frozen(start: Start, tmp_path: Path) -> None:
     """A thawed function sees that time has passed; its deadline counts from the new request.
 

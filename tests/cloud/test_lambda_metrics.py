@@ -82,6 +82,10 @@ def world() -> World:
     return world_of(VERSION)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: View metrics for Lambda functions",
+    "An invocation counts at the moment it began",
+)
 def test_an_invocation_counts_at_the_moment_it_began(world: World) -> None:
     """The same guide, "View metrics for Lambda functions": not when it ended."""
     world.end(world.begin(at=10), at=130)
@@ -229,6 +233,10 @@ def test_functions_without_provisioned_concurrency_have_none_of_its_metrics(worl
     assert not [metric for metric, _ in world.store.metrics() if "Provisioned" in metric.name]
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Asynchronous invocation metrics",
+    "Asynchronous events are counted with their age",
+)
 def test_asynchronous_events_are_counted_with_their_age(world: World) -> None:
     """The same guide, "Asynchronous invocation metrics"; the age is in milliseconds."""
     world.metrics.event_received("sample", "live")

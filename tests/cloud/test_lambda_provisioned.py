@@ -40,6 +40,10 @@ def _ready(running: Running, version: FunctionVersion, count: int) -> None:
     wait_until(lambda: running.plane.provisioned(version) == Provisioned(count, count, 0, "READY"))
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configuring provisioned concurrency for a function",
+    "Provisioned environments are initialised ahead, and told so",
+)
 def test_environments_are_made_ahead_and_frozen(start: Start, tmp_path: Path) -> None:
     """They are initialised without a request, wait frozen, and the function is told its INIT type.
 
@@ -60,6 +64,10 @@ def test_environments_are_made_ahead_and_frozen(start: Start, tmp_path: Path) ->
     assert running.ledger.invocations()[0].provisioned is True
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configuring provisioned concurrency for a function",
+    "What they cannot take spills over to on-demand environments",
+)
 def test_what_they_cannot_take_spills_over(start: Start, tmp_path: Path) -> None:
     """A request beyond the provisioned concurrency gets an on-demand environment, with its INIT.
 
@@ -80,6 +88,10 @@ def test_what_they_cannot_take_spills_over(start: Start, tmp_path: Path) -> None
         assert json.loads(outcome.payload) == "provisioned-concurrency"
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configuring provisioned concurrency for a function",
+    "They are kept however long they are idle",
+)
 def test_they_are_kept_beyond_the_idle_lifetime(start: Start, tmp_path: Path) -> None:
     """T ends the on-demand environment and not the provisioned one.
 
@@ -93,6 +105,10 @@ def test_they_are_kept_beyond_the_idle_lifetime(start: Start, tmp_path: Path) ->
     assert not running.plane.invoke(version, request(version)).cold
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configuring provisioned concurrency for a function",
+    "One that ends is replaced",
+)
 def test_one_that_dies_is_replaced(start: Start, tmp_path: Path) -> None:
     """An exit during a request and a kill while idle each bring a new environment.
 
@@ -112,6 +128,11 @@ def test_one_that_dies_is_replaced(start: Start, tmp_path: Path) -> None:
     assert len(running.plane.environments()) == 1
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "The maximum lifetime holds for provisioned environments too",
+    how="option",
+)
 def test_one_that_is_too_old_is_replaced(start: Start, tmp_path: Path) -> None:
     """The maximum lifetime holds for provisioned environments too; the number stays.
 
@@ -124,6 +145,10 @@ def test_one_that_is_too_old_is_replaced(start: Start, tmp_path: Path) -> None:
     _ready(running, version, 1)
 
 
+@pytest.mark.aws(
+    "Lambda API reference: DeleteProvisionedConcurrencyConfig",
+    "Fewer or none takes environments away",
+)
 def test_fewer_and_none_take_environments_away(start: Start, tmp_path: Path) -> None:
     """A lower number ends the surplus, a busy one after its request; 0 ends them all.
 
@@ -144,6 +169,10 @@ def test_fewer_and_none_take_environments_away(start: Start, tmp_path: Path) -> 
     assert running.plane.environments() == ()
 
 
+@pytest.mark.aws(
+    "Lambda API reference: GetProvisionedConcurrencyConfig",
+    "A failing INIT gives status FAILED with the reason",
+)
 def test_a_failing_init_is_told_and_not_repeated(start: Start, tmp_path: Path) -> None:
     """The status is FAILED with the reason, and no request was needed to find out.
 
@@ -166,6 +195,10 @@ def test_a_failing_init_is_told_and_not_repeated(start: Start, tmp_path: Path) -
     assert any("INIT_REPORT" in line and "error" in line for line in running.logs.messages())
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding Lambda function scaling",
+    "Provisioned concurrency is set aside from the account's",
+)
 def test_it_is_set_aside_from_the_accounts_concurrency(start: Start, tmp_path: Path) -> None:
     """Other functions cannot use what is provisioned.
 
@@ -182,6 +215,9 @@ def test_it_is_set_aside_from_the_accounts_concurrency(start: Start, tmp_path: P
     assert running.plane.invoke(other, request(other)).function_error is None
 
 
+@pytest.mark.aws(
+    "Lambda API reference: DeleteFunction", "With its function provisioned concurrency goes"
+)
 def test_retired_ones_are_not_replaced(start: Start, tmp_path: Path) -> None:
     """With a function its provisioned concurrency goes, and what was set aside for it.
 

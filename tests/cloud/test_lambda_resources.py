@@ -45,6 +45,11 @@ def _folders(pid: int | None = None) -> set[str]:
     }
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Troubleshoot execution issues in Lambda",
+    "More memory than configured is Runtime.OutOfMemory and costs the environment",
+    how="option",
+)
 @needs_memory
 def test_more_memory_than_configured_costs_the_environment(start: Start, tmp_path: Path) -> None:
     """The kernel kills what goes over the limit, the caller is told, other environments go on.
@@ -71,6 +76,11 @@ def test_more_memory_than_configured_costs_the_environment(start: Start, tmp_pat
     assert evaluate(running.plane, version, "len(b'x' * 50_000_000)") == 50_000_000
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Troubleshoot execution issues in Lambda",
+    "Out of memory in INIT is told alike",
+    how="option",
+)
 @needs_memory
 def test_out_of_memory_in_init_is_told_too(start: Start, tmp_path: Path) -> None:
     """An INIT that needs more than there is ends with the same error type.
@@ -89,6 +99,11 @@ def test_memory_is_not_limited_when_that_is_chosen(start: Start, tmp_path: Path)
     assert evaluate(running.plane, version, "len(b'x' * 300_000_000)") == 300_000_000
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configure Lambda function memory",
+    "Processor time is in proportion to memory, one processor at 1,769 MB",
+    how="option",
+)
 @needs_cpu
 def test_processor_time_is_in_proportion_to_memory(start: Start, tmp_path: Path) -> None:
     """A function with a quarter of 1,769 MB computes with a quarter of a processor, after INIT.
@@ -179,6 +194,10 @@ def test_a_machine_without_control_groups_is_told_plainly(
         SandboxFactory(cloud_settings(cpu="proportional"))
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configure ephemeral storage for Lambda functions",
+    "/tmp can be filled to its size and no further",
+)
 def test_tmp_can_be_filled_to_its_size_and_no_further(start: Start, tmp_path: Path) -> None:
     """Writing more than the ephemeral storage fails with "No space left on device".
 
@@ -191,6 +210,10 @@ def test_tmp_can_be_filled_to_its_size_and_no_further(start: Start, tmp_path: Pa
     assert (answer["errorType"], "No space left" in answer["errorMessage"]) == ("OSError", True)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Lambda scaling behavior",
+    "Over the scaling rate requests are throttled; idle environments still serve",
+)
 def test_scaling_faster_than_the_rate_is_throttled(start: Start, tmp_path: Path) -> None:
     """A function gets so many environments in ten seconds and no more; idle ones still serve.
 

@@ -27,6 +27,10 @@ def handler(event, context):
 """
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Lambda SnapStart runtime hooks",
+    "INIT and before-snapshot hooks run ahead, after-restore hooks at the restore",
+)
 def test_hooks_run_before_parking_and_after_the_request_came(start: Start, tmp_path: Path) -> None:
     """INIT and before-snapshot hooks run ahead; after-restore hooks when a request needs it.
 
@@ -52,6 +56,10 @@ def test_hooks_run_before_parking_and_after_the_request_came(start: Start, tmp_p
     assert warm.restore_ms is None
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Improving startup performance with Lambda SnapStart",
+    "No request is billed for a SnapStart INIT",
+)
 def test_a_request_that_finds_nothing_parked_still_restores(start: Start, tmp_path: Path) -> None:
     """Without one made ahead, the request waits for INIT and restore, and no INIT is billed to it.
 
@@ -66,6 +74,10 @@ def test_a_request_that_finds_nothing_parked_still_restores(start: Start, tmp_pa
     assert outcome.billed_ms < 300
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Monitoring for Lambda SnapStart",
+    "The log has RESTORE_START and RESTORE_REPORT",
+)
 def test_the_log_tells_init_and_restore(start: Start, tmp_path: Path) -> None:
     """INIT_REPORT, RESTORE_START, RESTORE_REPORT, and REPORT with the restore instead of the INIT.
 
@@ -92,6 +104,10 @@ def test_the_log_tells_init_and_restore(start: Start, tmp_path: Path) -> None:
     assert "Init Duration" not in lines[-1]
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Monitoring for Lambda SnapStart",
+    "Under SnapStart the variables of the log are missing",
+)
 def test_functions_do_not_know_their_log(start: Start, tmp_path: Path) -> None:
     """The variables that name log group and stream are missing.
 
@@ -102,6 +118,10 @@ def test_functions_do_not_know_their_log(start: Start, tmp_path: Path) -> None:
     assert seen == []
 
 
+@pytest.mark.aws(
+    "Lambda API reference: Invoke",
+    "A failing or slow restore is SnapStartException or SnapStartTimeoutException",
+)
 @pytest.mark.parametrize(
     ("hook", "kind", "status", "reason"),
     [
@@ -136,6 +156,10 @@ def handler(event, context): pass
     assert running.plane.environments() == ()
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Lambda SnapStart runtime hooks",
+    "A failing before-snapshot hook fails the preparation",
+)
 def test_a_failing_before_snapshot_hook_fails_the_preparation(start: Start, tmp_path: Path) -> None:
     """Nothing is parked, and the status says why; on AWS the version would not become active.
 
@@ -156,6 +180,10 @@ def handler(event, context): pass
     wait_until(lambda: "FUNCTION_ERROR_INIT_FAILURE" in reason())
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "Under SnapStart and provisioned concurrency INIT may take 130 s",
+)
 def test_init_may_take_longer_than_on_demand(start: Start, tmp_path: Path) -> None:
     """The INIT limit of on-demand environments does not apply.
 

@@ -95,6 +95,10 @@ def test_operators_bind_as_in_arithmetic(text: str, expected: Points) -> None:
     assert one(text, m=[1, 2, None, 4, 5]) == expected
 
 
+@pytest.mark.aws(
+    "CloudWatch user guide: Functions supported for metric math",
+    "Functions of metric math take and give numbers and series",
+)
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

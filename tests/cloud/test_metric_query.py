@@ -72,6 +72,9 @@ def test_a_query_tells_what_counting_by_hand_does(
     assert found["Invocations"] == pytest.approx(expected)
 
 
+@pytest.mark.aws(
+    "CloudWatch user guide: Using metric math", "Expressions use metrics that are not returned"
+)
 def test_math_works_on_metrics_that_are_not_returned() -> None:
     """The error rate of a function (CloudWatch user guide, "Using metric math")."""
     store = store_of(
@@ -107,6 +110,9 @@ def test_an_array_is_returned_under_the_labels_of_its_series() -> None:
     assert found == {"Twice Invocations": {0: 10.0}, "Twice Errors": {0: 4.0}}
 
 
+@pytest.mark.aws(
+    "CloudWatch user guide: Metrics concepts", "Another set of dimensions is another metric"
+)
 def test_a_metric_is_asked_for_by_all_its_dimensions() -> None:
     """Another set of dimensions is another metric (user guide, "Metrics concepts")."""
     store = store_of(Sample(CALLS, START, 5.0))
@@ -137,6 +143,10 @@ def test_a_bad_query_is_refused(queries: list[dict[str, Any]], says: str) -> Non
         ask(store_of(), *queries)
 
 
+@pytest.mark.aws(
+    "CloudWatch API reference: GetMetricStatistics",
+    "Without Unit each unit has datapoints of its own",
+)
 def test_statistics_are_told_for_each_unit() -> None:
     """API reference, GetMetricStatistics: without Unit, each unit has datapoints of its own."""
     store = store_of(
@@ -154,6 +164,9 @@ def test_statistics_are_told_for_each_unit() -> None:
     assert len(MetricQueries(store).statistics(CALLS, ["Sum"], window, "None")) == 1
 
 
+@pytest.mark.aws(
+    "CloudWatch API reference: GetMetricStatistics", "More than 1,440 datapoints are refused"
+)
 def test_too_many_datapoints_are_refused() -> None:
     """API reference, GetMetricStatistics: at most 1,440."""
     store = store_of(now=START + 100 * 86_400)

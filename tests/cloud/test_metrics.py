@@ -49,6 +49,9 @@ def test_merged_distributions_have_the_statistics_of_all_values(
     assert parse_statistic("Average")(merged) == pytest.approx(sum(values) / len(values))
 
 
+@pytest.mark.aws(
+    "CloudWatch API reference: MetricDatum", "Counts say how often a value was measured"
+)
 def test_a_value_that_was_measured_often_counts_as_often() -> None:
     """PutMetricData's Counts (API reference, MetricDatum)."""
     distribution = Distribution()
@@ -58,6 +61,7 @@ def test_a_value_that_was_measured_often_counts_as_often() -> None:
     assert parse_statistic("Sum")(distribution) == 1990.0
 
 
+@pytest.mark.aws("CloudWatch user guide: Metrics concepts", "Statistic sets have no percentiles")
 def test_a_statistic_set_has_no_percentiles() -> None:
     """CloudWatch user guide, "Metrics concepts": unless its minimum is its maximum."""
     distribution = Distribution()
@@ -68,6 +72,7 @@ def test_a_statistic_set_has_no_percentiles() -> None:
     assert parse_statistic("Average")(distribution) == 12 / 5
 
 
+@pytest.mark.aws("CloudWatch user guide: Metrics concepts", "Negative values have no percentiles")
 def test_negative_values_have_no_percentiles() -> None:
     """CloudWatch user guide, "Metrics concepts", Percentiles."""
     assert parse_statistic("p50")(filled([-1.0, 2.0])) is None

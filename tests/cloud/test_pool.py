@@ -26,6 +26,10 @@ class Item:
     rank: int = 1
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "Which idle environment gets a request is unpublished; here the most recently used",
+)
 def test_the_most_recently_used_environment_comes_first(cloud_settings: Settings) -> None:
     """Of several idle environments the one that became idle last is taken."""
     pool: Pool[Item] = Pool(cloud_settings())
@@ -35,6 +39,11 @@ def test_the_most_recently_used_environment_comes_first(cloud_settings: Settings
     assert [pool.take("a"), pool.take("a"), pool.take("a")] == [second, first, None]
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "Any other choice of the idle environment: random routing",
+    how="option",
+)
 def test_random_routing_takes_any(cloud_settings: Settings) -> None:
     """With routing "random" every idle environment gets requests."""
     pool: Pool[Item] = Pool(cloud_settings(routing="random"))
@@ -131,6 +140,10 @@ def test_reserved_concurrency_is_a_limit() -> None:
     concurrency.enter("f", 2)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configuring reserved concurrency",
+    "Reserved concurrency 0 switches a function off",
+)
 def test_reserved_concurrency_zero_refuses_everything() -> None:
     """Reserved concurrency 0 switches a function off."""
     with pytest.raises(Throttled):
@@ -147,6 +160,10 @@ def test_account_concurrency_counts_all_functions() -> None:
     assert refused.value.reason == "ConcurrentInvocationLimitExceeded"
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configuring reserved concurrency",
+    "What is reserved for one function others cannot use",
+)
 def test_what_is_reserved_for_others_is_not_there() -> None:
     """The account's concurrency is less what other functions have reserved, used or not."""
     concurrency = Concurrency(3)
@@ -180,6 +197,9 @@ def test_provisioned_concurrency_is_the_functions_own() -> None:
     concurrency.enter("f")
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Lambda scaling behavior", "The scaling rate refills continuously"
+)
 def test_the_scaling_rate_refills_continuously() -> None:
     """A function may get its rate at once, then a tenth of it each second; others have their own.
 

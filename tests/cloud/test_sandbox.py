@@ -38,6 +38,10 @@ def test_environments_do_not_share_tmp(start: Start, tmp_path: Path) -> None:
     assert len({outcome.environment_id for outcome in together.outcomes}) == 2
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configure ephemeral storage for Lambda functions",
+    "/tmp is an environment's own, of the configured size",
+)
 def test_tmp_has_the_size_that_was_configured(start: Start, tmp_path: Path) -> None:
     """Ephemeral storage is the size of /tmp.
 
@@ -107,6 +111,10 @@ def test_function_is_not_pid_1_and_sees_only_its_own_processes(
     assert pid != 1
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Managing Lambda dependencies with layers",
+    "Layers are merged in /opt, later ones over earlier ones",
+)
 def test_layers_are_merged_in_opt(start: Start, tmp_path: Path) -> None:
     """Modules of layers can be imported; of two equal files the later layer's counts.
 

@@ -31,6 +31,9 @@ def reserving(account: Account) -> Iterator[str]:
     account.functions.delete_function(FunctionName=name)
 
 
+@pytest.mark.aws(
+    "Lambda API reference: GetAccountSettings", "GetAccountSettings tells what is left unreserved"
+)
 def test_what_is_reserved_is_no_more_for_others(account: Account, reserving: str) -> None:
     """GetAccountSettings tells what is left, and that all comes back.
 
@@ -49,6 +52,10 @@ def test_what_is_reserved_is_no_more_for_others(account: Account, reserving: str
     assert before["ConcurrentExecutions"] == 1000
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configuring reserved concurrency",
+    "100 executions always stay unreserved",
+)
 def test_a_hundred_stay_unreserved(account: Account, reserving: str) -> None:
     """Lambda refuses to reserve them.
 
@@ -62,6 +69,10 @@ def test_a_hundred_stay_unreserved(account: Account, reserving: str) -> None:
     assert "Concurrency" not in account.functions.get_function(FunctionName=reserving)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configuring provisioned concurrency for a function",
+    "Provisioned concurrency fits in the function's reservation",
+)
 def test_provisioned_concurrency_fits_in_the_reservation(account: Account, reserving: str) -> None:
     """And a reservation is not made smaller than it.
 
@@ -77,6 +88,10 @@ def test_provisioned_concurrency_fits_in_the_reservation(account: Account, reser
         reserve(FunctionName=reserving, ReservedConcurrentExecutions=0)
 
 
+@pytest.mark.aws(
+    "CloudFormation template reference: AWS::Lambda::Function",
+    "A template that reserves too much is rolled back",
+)
 def test_a_template_cannot_reserve_too_much(account: Account) -> None:
     """The stack is rolled back, with Lambda's words.
 
@@ -100,6 +115,7 @@ def test_a_template_cannot_reserve_too_much(account: Account) -> None:
     assert "below its minimum value of [100]" in account.reasons("greedy")
 
 
+@pytest.mark.aws("Lambda API reference: Invoke", "Each limit has its own reason in a 429")
 def test_each_limit_has_its_own_reason(tmp_path: Path) -> None:
     """The account's and the function's, as 429 tells them.
 

@@ -85,6 +85,10 @@ def deployments(account: Account) -> list[dict[str, Any]]:
     return sorted(found, key=lambda item: str(item["createTime"]), reverse=True)
 
 
+@pytest.mark.aws(
+    "CodeDeploy user guide: AppSpec hooks section",
+    "The PreTraffic hook is asked before the alias moves",
+)
 def test_the_hook_is_asked_before_the_alias_moves(account: Account) -> None:
     """Not on the first deploy. It gets the two ids, and Succeeded lets the traffic go.
 
@@ -109,6 +113,10 @@ def test_the_hook_is_asked_before_the_alias_moves(account: Account) -> None:
         )
 
 
+@pytest.mark.aws(
+    "CloudFormation template reference: UpdatePolicy attribute",
+    "A hook that says Failed rolls the stack back",
+)
 def test_a_hook_that_says_failed_rolls_the_stack_back(account: Account) -> None:
     """The alias stays, and the stack's events say why.
 
@@ -125,6 +133,10 @@ def test_a_hook_that_says_failed_rolls_the_stack_back(account: Account) -> None:
     )
 
 
+@pytest.mark.aws(
+    "CodeDeploy user guide: Deployment configurations on an AWS Lambda compute platform",
+    "A canary shifts a share of the traffic first",
+)
 def test_a_canary_shifts_a_share_first(account: Account) -> None:
     """A tenth of the requests for five minutes of cloud time, then all of them.
 

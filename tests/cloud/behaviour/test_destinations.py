@@ -34,6 +34,10 @@ def arn(name: str, service: str = "lambda:function") -> str:
     return f"arn:aws:{kind}:{REGION}:{ACCOUNT}:{f'{sub}:' if sub else ''}{name}"
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Capturing records of Lambda asynchronous invocations",
+    "An asynchronous success is recorded at its destination",
+)
 def test_a_success_is_recorded(account: Account) -> None:
     """With the request, the answer and how it came to that.
 
@@ -54,6 +58,10 @@ def test_a_success_is_recorded(account: Account) -> None:
     assert record["responsePayload"]["event"] == {"a": 1}
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Adding a dead-letter queue",
+    "A failure is recorded after its retries; the dead-letter queue gets the event",
+)
 def test_a_failure_is_recorded_after_its_retries(account: Account) -> None:
     """All three attempts have the request's id; and the dead-letter queue has the event.
 
@@ -76,6 +84,10 @@ def test_a_failure_is_recorded_after_its_retries(account: Account) -> None:
     assert values == {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "no good"}
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Capturing records of Lambda asynchronous invocations",
+    "An event that grew too old is recorded as EventAgeExceeded",
+)
 def test_a_throttled_event_grows_old(account: Account) -> None:
     """Its record says so, and has no answer.
 
@@ -91,6 +103,10 @@ def test_a_throttled_event_grows_old(account: Account) -> None:
     assert "responseContext" not in record
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Capturing records of Lambda asynchronous invocations",
+    "Queues, topics, functions and buses can be destinations",
+)
 def test_a_topic_a_function_and_a_bus_can_be_destinations(account: Account) -> None:
     """The record is the message, the event, or the detail.
 
@@ -118,6 +134,10 @@ def test_a_topic_a_function_and_a_bus_can_be_destinations(account: Account) -> N
     wait_for(lambda: account.invocations(follower), "the follower's invoke")
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Types of metrics for Lambda functions",
+    "DestinationDeliveryFailures and DeadLetterErrors are metrics",
+)
 def test_a_destination_that_is_gone_is_counted(account: Account) -> None:
     """DestinationDeliveryFailures and DeadLetterErrors, as CloudWatch has them.
 
@@ -138,6 +158,10 @@ def test_a_destination_that_is_gone_is_counted(account: Account) -> None:
     wait_for(lambda: counted <= names(), f"{counted}")
 
 
+@pytest.mark.aws(
+    "Lambda API reference: UpdateFunctionEventInvokeConfig",
+    "Each version and alias has an event-invoke configuration of its own",
+)
 def test_each_version_and_alias_has_a_configuration_of_its_own(account: Account) -> None:
     """Updated in part, listed, and deleted.
 
@@ -160,6 +184,10 @@ def test_each_version_and_alias_has_a_configuration_of_its_own(account: Account)
     assert listed["FunctionEventInvokeConfigs"] == []
 
 
+@pytest.mark.aws(
+    "EventBridge Scheduler user guide: Configuring a dead-letter queue",
+    "What a schedule cannot deliver goes to its dead-letter queue",
+)
 def test_a_schedule_without_a_target_has_a_dead_letter_queue(account: Account) -> None:
     """It gets the payload, and why.
 

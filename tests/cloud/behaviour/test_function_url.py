@@ -58,6 +58,10 @@ def signature(url: str, body: bytes, *credentials: str) -> dict[str, str]:
     return {name: str(value) for name, value in request.headers.items()}
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Control access to Lambda function URLs",
+    "A user's signature opens an AWS_IAM URL; the function is told who it was",
+)
 def test_a_users_signature_opens_it(account: Account) -> None:
     """The function is told who it was; with another secret it is not asked.
 
@@ -84,6 +88,10 @@ def test_a_users_signature_opens_it(account: Account) -> None:
     assert send(address, {}, body)[2] == {"Message": "Forbidden"}
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Control access to Lambda function URLs",
+    "So does that of an assumed role, with its session token",
+)
 def test_an_assumed_roles_signature_opens_it(account: Account) -> None:
     """With its session token.
 
@@ -97,6 +105,10 @@ def test_an_assumed_roles_signature_opens_it(account: Account) -> None:
     assert send(url, signature(url, b"", *keys[:2], "another"))[0] == 403
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Invoking Lambda function URLs",
+    "Cookies come and go; the client's address is told",
+)
 def test_cookies_and_forwarding_are_told(account: Account) -> None:
     """Both ways; and where the request came from.
 
@@ -111,6 +123,10 @@ def test_cookies_and_forwarding_are_told(account: Account) -> None:
     assert event["requestContext"]["accountId"] == "anonymous"
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Creating and managing Lambda function URLs",
+    "A CORS preflight does not invoke",
+)
 def test_a_preflight_does_not_invoke(account: Account) -> None:
     """It needs no signature either.
 
@@ -124,6 +140,9 @@ def test_a_preflight_does_not_invoke(account: Account) -> None:
     assert account.invocations(name) == []
 
 
+@pytest.mark.aws(
+    "Lambda API reference: UpdateFunctionUrlConfig", "An update keeps a Function URL's address"
+)
 def test_an_update_keeps_the_address(account: Account) -> None:
     """One for each alias, listed, and gone when deleted.
 
@@ -143,6 +162,9 @@ def test_an_update_keeps_the_address(account: Account) -> None:
     assert send(url)[0] == 404
 
 
+@pytest.mark.aws(
+    "Lambda API reference: CreateFunctionUrlConfig", "Response streaming", how="refused"
+)
 def test_response_streaming_is_refused(account: Account) -> None:
     """The local cloud buffers.
 

@@ -28,6 +28,9 @@ def layer(account: Account, **files: str) -> str:
     return str(answer["LayerVersionArn"])
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Packaging your layer content", "A function imports from its layers"
+)
 def test_a_function_imports_from_its_layers(account: Account) -> None:
     """The folder `python` of each is on the path; of equal files the later layer's is there.
 
@@ -43,6 +46,10 @@ def test_a_function_imports_from_its_layers(account: Account) -> None:
     assert account.invoke(name)["Payload"] == "first"
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Deleting layers from Lambda",
+    "A deleted layer stays with its functions",
+)
 def test_a_deleted_layer_stays_with_its_functions(account: Account) -> None:
     """Nobody else can add it.
 
@@ -89,6 +96,10 @@ def template(account: Account, word: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.aws(
+    "SAM developer guide: AWS::Serverless::LayerVersion",
+    "A template's new layer content is a new version",
+)
 def test_a_template_can_have_layers(account: Account) -> None:
     """New content is a new version of the layer, which the function has then.
 
@@ -100,6 +111,10 @@ def test_a_template_can_have_layers(account: Account) -> None:
     assert account.invoke("layered")["Payload"] == "two"
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Managing Lambda dependencies with layers",
+    "A function has at most five layers",
+)
 def test_a_function_has_at_most_five(account: Account) -> None:
     """And none of them twice, in whatever version.
 
@@ -113,6 +128,7 @@ def test_a_function_has_at_most_five(account: Account) -> None:
     account.function(Layers=arns[:5])
 
 
+@pytest.mark.aws("Lambda API reference: PublishLayerVersion", "What cannot be unpacked is no layer")
 def test_what_cannot_be_unpacked_is_no_layer(account: Account) -> None:
     """It is refused when it is published.
 

@@ -40,6 +40,10 @@ def with_alias(account: Account, **settings: Any) -> str:
     return name
 
 
+@pytest.mark.aws(
+    "Lambda API reference: PutProvisionedConcurrencyConfig",
+    "An alias gets environments of its version ahead of requests",
+)
 def test_an_alias_gets_environments_ahead_of_requests(account: Account) -> None:
     """They are of its version, and the function is told how it was initialised.
 
@@ -56,6 +60,10 @@ def test_an_alias_gets_environments_ahead_of_requests(account: Account) -> None:
     assert item["AvailableProvisionedConcurrentExecutions"] == 2
 
 
+@pytest.mark.aws(
+    "Lambda API reference: DeleteProvisionedConcurrencyConfig",
+    "Deleting the configuration ends its environments",
+)
 def test_deleting_it_ends_the_environments(account: Account) -> None:
     """And there is no configuration any more.
 
@@ -69,6 +77,10 @@ def test_deleting_it_ends_the_environments(account: Account) -> None:
         config(account, name, "1")
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configuring provisioned concurrency for a function",
+    "Provisioned concurrency follows its alias to another version",
+)
 def test_it_follows_its_alias(account: Account) -> None:
     """To the version that the alias is moved to.
 
@@ -81,6 +93,10 @@ def test_it_follows_its_alias(account: Account) -> None:
     wait_for(lambda: [item["version"] for item in account.environments(name)] == ["2"], "version 2")
 
 
+@pytest.mark.aws(
+    "Lambda API reference: GetProvisionedConcurrencyConfig",
+    "The configuration tells a failing INIT",
+)
 def test_a_failing_init_is_told(account: Account) -> None:
     """The status is FAILED, with the reason.
 
@@ -94,6 +110,10 @@ def test_a_failing_init_is_told(account: Account) -> None:
     assert "FUNCTION_ERROR_INIT_FAILURE" in config(account, name, "1")["StatusReason"]
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Configuring provisioned concurrency for a function",
+    "$LATEST cannot have provisioned concurrency",
+)
 @pytest.mark.parametrize("qualifier", ["$LATEST", "unpublished"])
 def test_an_unpublished_version_is_refused(account: Account, qualifier: str) -> None:
     """By itself, or behind an alias.
@@ -129,6 +149,10 @@ def template(account: Account, source: str, count: int) -> dict[str, Any]:
     }
 
 
+@pytest.mark.aws(
+    "CloudFormation template reference: AWS::Lambda::Alias",
+    "A new version is provisioned before the alias moves to it",
+)
 def test_a_template_can_ask_for_it(account: Account) -> None:
     """A new version is ready before the alias moves, or the update is rolled back.
 

@@ -36,6 +36,10 @@ def template(account: Account, source: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Activating and managing Lambda SnapStart",
+    "SnapStart's INIT comes at publishing; the first request is a restore",
+)
 def test_a_deployed_version_is_restored_for_its_first_request(account: Account) -> None:
     """INIT came before, at publishing; GetFunctionConfiguration tells both states.
 
@@ -52,6 +56,10 @@ def test_a_deployed_version_is_restored_for_its_first_request(account: Account) 
     assert latest == {**PUBLISHED, "OptimizationStatus": "Off"}
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Activating and managing Lambda SnapStart",
+    "A version whose INIT fails under SnapStart does not become active",
+)
 def test_a_version_whose_init_fails_is_not_deployed(account: Account) -> None:
     """The stack is rolled back, with the reason.
 
@@ -63,6 +71,10 @@ def test_a_version_whose_init_fails_is_not_deployed(account: Account) -> None:
     assert "FUNCTION_ERROR_INIT_FAILURE" in account.reasons("snapped-broken")
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Improving startup performance with Lambda SnapStart",
+    "$LATEST is not snap-started",
+)
 def test_latest_is_not_snap_started(account: Account) -> None:
     """Its requests wait for an INIT as ever.
 
@@ -72,6 +84,10 @@ def test_latest_is_not_snap_started(account: Account) -> None:
     assert account.invoke(name)["Payload"]["init_type"] == "on-demand"
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Activating and managing Lambda SnapStart",
+    "A version keeps the SnapStart that it was published with",
+)
 def test_turning_it_off_is_for_later_versions(account: Account) -> None:
     """A version keeps what it was published with.
 
@@ -87,6 +103,10 @@ def test_turning_it_off_is_for_later_versions(account: Account) -> None:
     assert told == ["snap-start", "on-demand"]
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Improving startup performance with Lambda SnapStart",
+    "What SnapStart does not support is refused",
+)
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -111,6 +131,10 @@ def test_what_snapstart_does_not_support_is_refused(
     assert described["SnapStart"]["ApplyOn"] == "None"
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Improving startup performance with Lambda SnapStart",
+    "SnapStart and provisioned concurrency exclude each other",
+)
 def test_it_excludes_provisioned_concurrency(account: Account) -> None:
     """For a version of a function with SnapStart.
 

@@ -5,6 +5,8 @@ Source: AWS Resource Groups Tagging API reference, "GetResources".
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cloud.behaviour.conftest import ECHO, Account
 
 
@@ -23,6 +25,9 @@ def found(account: Account, key: str, *values: str) -> dict[str, dict[str, str]]
     }
 
 
+@pytest.mark.aws(
+    "Resource Groups Tagging API reference: GetResources", "Functions are found by their tags"
+)
 def test_functions_are_found_by_key_and_value(account: Account) -> None:
     """Tagged when they were made or later; untagged ones are not found.
 
@@ -39,6 +44,10 @@ def test_functions_are_found_by_key_and_value(account: Account) -> None:
     assert set(found(account, "team")) == {two}
 
 
+@pytest.mark.aws(
+    "CloudFormation user guide: Resource tag",
+    "Tags of the template and of the stack are the function's",
+)
 def test_a_templates_and_a_stacks_tags_are_the_functions(account: Account) -> None:
     """The function's own win; an update changes them; CloudFormation adds its own.
 

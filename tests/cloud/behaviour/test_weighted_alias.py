@@ -36,6 +36,10 @@ def routed(account: Account, reference: str) -> Counter[str]:
     return reached
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Implement Lambda canary deployments using a weighted alias",
+    "A weighted alias shares its invokes; ExecutedVersion tells which it was",
+)
 def test_invokes_are_shared_by_weight(account: Account, two_versions: str) -> None:
     """Within four standard deviations of a binomial; ExecutedVersion tells which it was.
 
@@ -54,6 +58,9 @@ def test_invokes_are_shared_by_weight(account: Account, two_versions: str) -> No
     assert {item["qualifier"] for item in account.invocations(two_versions)} == {"live"}
 
 
+@pytest.mark.aws(
+    "Lambda API reference: UpdateAlias", "An empty routing configuration ends the sharing"
+)
 def test_an_update_without_weights_ends_the_sharing(account: Account, two_versions: str) -> None:
     """An empty routing configuration takes it away.
 
@@ -68,6 +75,10 @@ def test_an_update_without_weights_ends_the_sharing(account: Account, two_versio
     assert account.invoke(f"{two_versions}:live")["ExecutedVersion"] == "1"
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Implement Lambda canary deployments using a weighted alias",
+    "An alias has two published versions at most",
+)
 @pytest.mark.parametrize(
     ("version", "weights", "said"),
     [
@@ -94,6 +105,10 @@ def test_a_routing_that_lambda_has_not_is_refused(
         )
 
 
+@pytest.mark.aws(
+    "CloudFormation template reference: AWS::Lambda::Alias RoutingConfig",
+    "A template can weigh an alias",
+)
 def test_a_template_can_weigh(account: Account, two_versions: str) -> None:
     """AWS::Lambda::Alias with a RoutingConfig.
 
@@ -118,6 +133,10 @@ def test_a_template_can_weigh(account: Account, two_versions: str) -> None:
     assert account.invoke(f"{two_versions}:weighed")["ExecutedVersion"] == "2"
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Manage Lambda function versions",
+    "A version's number is never used again",
+)
 def test_a_versions_number_is_never_used_again(account: Account, two_versions: str) -> None:
     """Also when the last version is gone.
 

@@ -125,6 +125,10 @@ def test_a_success_is_the_end(attempts: Attempts) -> None:
         attempts.seen.get(timeout=0.1)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Error handling for asynchronous invocations",
+    "An asynchronous invoke that fails is tried again after one minute, and after two",
+)
 def test_a_function_error_is_tried_twice_again(
     attempts: Attempts, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -136,6 +140,10 @@ def test_a_function_error_is_tried_twice_again(
     assert logged(caplog, "dropped: RetriesExhausted")
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Error handling for asynchronous invocations",
+    "MaximumRetryAttempts says how often",
+)
 def test_the_configuration_says_how_often(
     attempts: Attempts, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -146,6 +154,10 @@ def test_the_configuration_says_how_often(
     assert attempts.seen.qsize() == 1
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Error handling for asynchronous invocations",
+    "A throttled event is tried again, ever later",
+)
 def test_a_throttle_is_tried_again_ever_later(attempts: Attempts) -> None:
     """It does not count as an error of the function."""
     attempts.answers = [throttled, throttled, throttled, lambda: outcome(error=False)]
@@ -154,6 +166,10 @@ def test_a_throttle_is_tried_again_ever_later(attempts: Attempts) -> None:
     assert [gap >= least for gap, least in zip(found, (1, 2, 4), strict=True)] == [True] * 3
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Error handling for asynchronous invocations",
+    "An event past MaximumEventAgeInSeconds is dropped",
+)
 def test_an_old_invoke_is_dropped(attempts: Attempts, caplog: pytest.LogCaptureFixture) -> None:
     """The second retry would come after the maximum age."""
     attempts.answers = [failed] * 3

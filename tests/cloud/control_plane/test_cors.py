@@ -34,6 +34,9 @@ def asked(origin: str = ORIGIN) -> Request:
     return request("OPTIONS", Origin=origin, Access_Control_Request_Method="POST")
 
 
+@pytest.mark.aws(
+    "Lambda API reference: Cors", "A preflight says which methods and headers are allowed"
+)
 def test_a_preflight_says_what_is_allowed() -> None:
     """Methods, headers, and for how long that holds.
 
@@ -60,6 +63,9 @@ def test_another_origin_is_told_nothing(origin: str) -> None:
     assert not [name for name, _ in answer.headers if name.lower().startswith("access-control")]
 
 
+@pytest.mark.aws(
+    "Lambda API reference: Cors", "Every origin may be allowed; with credentials it is named"
+)
 def test_every_origin_may_be_allowed() -> None:
     """But with credentials the browser wants to see its own.
 
@@ -72,6 +78,10 @@ def test_every_origin_may_be_allowed() -> None:
     assert (headers["Access-Control-Allow-Credentials"], headers["Vary"]) == ("true", "Origin")
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Creating and managing Lambda function URLs",
+    "Configured CORS headers replace the function's own",
+)
 def test_an_answer_has_the_configured_headers() -> None:
     """In the place of the function's own.
 

@@ -25,6 +25,10 @@ def event(path: str = "/", body: bytes = b"", **options: Any) -> dict[str, Any]:
     return http_event(Request(builder.get_environ()), URL, path.split("?")[0], body)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Invoking Lambda function URLs",
+    "A Function URL's request becomes an event, payload format 2.0",
+)
 def test_the_request_is_described() -> None:
     """Method, path, query and where it came to."""
     made = event("/a/b?x=1&y=2&x=3", method="PUT")
@@ -35,6 +39,10 @@ def test_the_request_is_described() -> None:
     assert made["requestContext"]["apiId"] == URL.id
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Invoking Lambda function URLs",
+    "Headers are in lower case; cookies are apart",
+)
 def test_headers_are_in_lower_case() -> None:
     """Cookies are apart."""
     made = event(headers=[("X-Word", "a,b"), ("Cookie", "c=1; d=2")])
@@ -49,6 +57,9 @@ def test_text_is_passed_as_text(kind: str | None) -> None:
     assert (made["body"], made["isBase64Encoded"]) == ('{"a": "é"}', False)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Invoking Lambda function URLs", "Bytes are passed in base64"
+)
 @pytest.mark.parametrize(
     ("kind", "body"),
     [("image/png", b"text"), ("application/octet-stream", b"\0"), ("text/plain", b"\xff\xfe")],
@@ -70,6 +81,10 @@ def respond(result: Any) -> Response:
     return http_response(json.dumps(result).encode())
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Invoking Lambda function URLs",
+    "A result without a status code is the body of a 200",
+)
 @pytest.mark.parametrize(
     ("result", "body"),
     [("text", b"text"), ({"a": 1}, b'{"a": 1}'), ([1], b"[1]"), (None, b"null"), (5, b"5")],
@@ -120,6 +135,9 @@ def test_how_a_message_is_sent_is_not_for_the_function_to_say() -> None:
     assert not {"transfer-encoding", "connection"} & sent
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Monitoring Lambda function URLs", "A malformed result gives 502"
+)
 @pytest.mark.parametrize(
     "malformed",
     [

@@ -17,6 +17,11 @@ from infra.cloud.functions import EventInvokeConfig
 from tests.cloud.control_plane.conftest import ControlPlane
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Lambda runtimes",
+    "Runtimes other than Python, and container images",
+    how="refused",
+)
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -183,6 +183,10 @@ def test_a_request_reaches_the_region_that_it_was_signed_for(endpoint: Endpoint)
     assert endpoint.post(Authorization=signed).status_code == 404
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Implement Lambda canary deployments using a weighted alias",
+    "A weighted alias shares its invokes",
+)
 def test_the_weights_of_an_alias_share_its_invokes(endpoint: Endpoint) -> None:
     """All of them where the weight is 1."""
     functions = endpoint.control.functions
@@ -216,6 +220,7 @@ def test_no_payload_is_an_empty_object(endpoint: Endpoint) -> None:
     assert endpoint.plane.asked[0][1].payload == b"{}"
 
 
+@pytest.mark.aws("Lambda API reference: Invoke", "A payload that is no JSON is refused")
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"NaN", '"a"'.encode("utf-16"), DEEP])
 def test_a_payload_that_is_no_json_is_refused(endpoint: Endpoint, body: bytes) -> None:
     """400, whatever the invocation type."""
@@ -239,6 +244,7 @@ def test_a_payload_over_the_limit_is_refused(endpoint: Endpoint, kind: str, limi
     assert response.headers["x-amzn-ErrorType"] == "RequestTooLargeException"
 
 
+@pytest.mark.aws("Lambda API reference: Invoke", "Asynchronous invokes have no client context")
 def test_an_event_is_queued_without_its_client_context(endpoint: Endpoint) -> None:
     """202, and nothing has run yet."""
     context = base64.b64encode(b'{"custom": {}}').decode()
@@ -249,6 +255,7 @@ def test_an_event_is_queued_without_its_client_context(endpoint: Endpoint) -> No
     assert endpoint.plane.asked == []
 
 
+@pytest.mark.aws("Lambda API reference: Invoke", "A dry run runs nothing")
 def test_a_dry_run_runs_nothing(endpoint: Endpoint) -> None:
     """204 where it could have run."""
     assert endpoint.post(X_Amz_Invocation_Type="DryRun").status_code == 204
@@ -351,6 +358,7 @@ def test_json_that_others_could_not_read_is_refused(content: bytes) -> None:
         client_context(base64.b64encode(content).decode())
 
 
+@pytest.mark.aws("Lambda API reference: Invoke", "A client context has at most 3,583 bytes")
 def test_a_client_context_has_a_longest_size() -> None:
     """3,583 bytes in base64."""
     text = json.dumps({"a": "b" * 2676})

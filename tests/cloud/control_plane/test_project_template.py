@@ -91,6 +91,11 @@ def test_every_type_and_property_is_imitated_or_recorded(plain: dict[str, Any]) 
         assert not noted & known, kind
 
 
+@pytest.mark.aws(
+    "CloudFormation template reference",
+    "IAM policies and permissions, flexible time windows, keys, VPC and tracing of a template",
+    how="recorded",
+)
 def test_all_that_is_only_recorded_is_listed(plain: dict[str, Any]) -> None:
     """By logical id: whole resources, or their properties."""
     expected = set()

@@ -104,6 +104,10 @@ def quiet(firing: Firing) -> bool:
     return False
 
 
+@pytest.mark.aws(
+    "EventBridge Scheduler user guide: Schedule types",
+    "A rate of the Scheduler fires at once, then after each interval",
+)
 def test_a_rate_of_the_scheduler_fires_at_once(firing: Firing) -> None:
     """Then again after each interval."""
     begun = firing.clock.now()
@@ -112,6 +116,10 @@ def test_a_rate_of_the_scheduler_fires_at_once(firing: Firing) -> None:
     assert first.total_seconds() < 1800 <= second.total_seconds()
 
 
+@pytest.mark.aws(
+    "EventBridge user guide: Creating a rule that runs on a schedule",
+    "A rate of a rule fires first after one interval",
+)
 def test_a_rate_of_a_rule_fires_after_its_first_interval(firing: Firing) -> None:
     """Never before."""
     begun = firing.clock.now()
@@ -147,6 +155,10 @@ def test_an_input_is_what_is_delivered(firing: Firing, given: Any) -> None:
     assert firing.next() == {"a": 1}
 
 
+@pytest.mark.aws(
+    "EventBridge Scheduler user guide: Adding context attributes",
+    "Context attributes of a schedule's input are filled in",
+)
 def test_context_attributes_are_filled_in(firing: Firing) -> None:
     """The four that the Scheduler knows."""
     names = ("schedule-arn", "scheduled-time", "execution-id", "attempt-number")

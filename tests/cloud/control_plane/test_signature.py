@@ -79,6 +79,9 @@ def test_what_botocore_signs_is_right(path: str, query: dict[str, str], body: by
     assert caller(request, body).access_key == OF_USERS.access_key
 
 
+@pytest.mark.aws(
+    "IAM user guide: Create a signed AWS API request", "A path is signed percent-encoded"
+)
 @pytest.mark.parametrize(
     "target", ["/caf%C3%A9", "/a%20b", "/a/../b/./c//d/", "//a", "/?a&b=%2F", "/x%2Fy"]
 )
@@ -90,6 +93,10 @@ def test_a_path_is_signed_as_it_is_sent(target: str) -> None:
     assert caller(signed(target)).account_id == DEFAULT_ACCOUNT_ID
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Control access to Lambda function URLs",
+    "A function can sign with its environment's credentials",
+)
 def test_a_function_can_sign_with_what_it_has() -> None:
     """Access key, secret and session token of its environment.
 
@@ -99,6 +106,10 @@ def test_a_function_can_sign_with_what_it_has() -> None:
     assert caller(signed(credentials=own)).access_key == OF_FUNCTIONS.access_key
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Control access to Lambda function URLs",
+    "An access key of IAM is known by its user's name",
+)
 def test_an_access_key_of_iam_is_known(control: ControlPlane) -> None:
     """By the name of its user.
 
@@ -111,6 +122,9 @@ def test_an_access_key_of_iam_is_known(control: ControlPlane) -> None:
     assert found.arn == f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:user/jane"
 
 
+@pytest.mark.aws(
+    "Lambda API reference: Common errors", "An unknown access key is UnrecognizedClientException"
+)
 def test_a_key_that_nobody_has_is_refused(control: ControlPlane) -> None:
     """As is a session token that is not the key's.
 
@@ -124,6 +138,10 @@ def test_a_key_that_nobody_has_is_refused(control: ControlPlane) -> None:
         assert (kind, message[:49]) == expected
 
 
+@pytest.mark.aws(
+    "IAM user guide: Troubleshoot Signature Version 4 signed requests for AWS APIs",
+    "A wrong secret makes another signature",
+)
 def test_a_wrong_secret_is_refused() -> None:
     """The signature is another one then.
 
@@ -134,6 +152,10 @@ def test_a_wrong_secret_is_refused() -> None:
     assert message.startswith("The request signature we calculated does not match")
 
 
+@pytest.mark.aws(
+    "IAM user guide: Troubleshoot Signature Version 4 signed requests for AWS APIs",
+    "What was changed after signing is refused",
+)
 @pytest.mark.parametrize(
     ("target", "body", "changes"),
     [
@@ -156,6 +178,10 @@ def test_what_was_changed_after_signing_is_refused(
     assert "does not match the signature" in refused(request, body)[1]
 
 
+@pytest.mark.aws(
+    "IAM user guide: Troubleshoot Signature Version 4 signed requests for AWS APIs",
+    "A signature lives for five minutes",
+)
 @pytest.mark.parametrize(
     ("minutes", "said"),
     [(-6, "Signature expired: {} is now earlier than"), (6, "Signature not yet current: {} is")],
@@ -174,6 +200,10 @@ def test_a_signature_lives_for_five_minutes(minutes: int, said: str) -> None:
     assert (kind, message.startswith(said.format(stamp))) == ("InvalidSignatureException", True)
 
 
+@pytest.mark.aws(
+    "IAM user guide: Troubleshoot Signature Version 4 signed requests for AWS APIs",
+    "A malformed signature is refused with what is wrong",
+)
 @pytest.mark.parametrize(
     ("options", "said"),
     [

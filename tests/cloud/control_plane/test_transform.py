@@ -141,6 +141,9 @@ def serverless(**properties: Any) -> str:
     return json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": {"F": function}})
 
 
+@pytest.mark.aws(
+    "SAM developer guide: Transform", "The Serverless transform, by AWS's own translator"
+)
 def test_the_serverless_transform_is_applied() -> None:
     """By AWS's own translator: an alias comes with a version."""
     plain = plain_template(serverless(AutoPublishAlias="live"), {}, "us-east-1")

@@ -97,6 +97,9 @@ def test_a_deleted_stack_leaves_no_function(story: Story, deployed: Deployed) ->
     assert "FunctionError" not in deployed.invoke("sample-echo")
 
 
+@pytest.mark.aws(
+    "CloudFormation template reference", "Resource types without an imitation", how="refused"
+)
 def test_an_unsupported_resource_type_is_refused(deployed: Deployed, tmp_path: Path) -> None:
     """By name, with a remedy, before anything is created."""
     template = tmp_path / "unsupported.yaml"
@@ -109,6 +112,9 @@ def test_an_unsupported_resource_type_is_refused(deployed: Deployed, tmp_path: P
     assert "FunctionError" not in deployed.invoke("sample-echo")
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Lambda quotas", "A package over 250 MB unzipped is refused"
+)
 def test_a_package_over_the_limit_is_refused(deployed: Deployed, tmp_path: Path) -> None:
     """With the limit, the size and the largest folder; there is no such function afterwards."""
     package = tmp_path / "large.zip"

@@ -93,6 +93,10 @@ def test_an_unknown_address_gives_404(deployed: Deployed) -> None:
     assert (answer.status, "no Function URL" in answer.json["Message"]) == (404, True)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Control access to Lambda function URLs",
+    "AWS_IAM wants a signed request",
+)
 def test_iam_wants_a_signature(deployed: Deployed) -> None:
     """403 without one; what is right about one is in test_signature.py."""
     address = deployed.outputs()["SignedUrl"]
@@ -103,6 +107,7 @@ def test_iam_wants_a_signature(deployed: Deployed) -> None:
     assert send(address, "GET", None, **signed).status == 201
 
 
+@pytest.mark.aws("Lambda developer guide: Lambda quotas", "A Function URL's body ends at 6 MB")
 def test_a_body_that_is_too_large_gives_413(url: str) -> None:
     """6 MB, as for an invoke."""
     assert send(url, "POST", bytes(6_400_000)).status == 413

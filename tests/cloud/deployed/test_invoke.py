@@ -16,6 +16,10 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:sample-echo"
 CONTEXT = base64.b64encode(json.dumps({"custom": {"warmer": {"version": 1}}}).encode()).decode()
 
 
+@pytest.mark.aws(
+    "Lambda API reference: Invoke",
+    "A function is named by name, ARN or partial ARN, with or without a qualifier",
+)
 @pytest.mark.parametrize(
     ("reference", "options", "version", "arn"),
     [
@@ -144,6 +148,10 @@ def test_what_lambda_refuses_is_refused(
     assert len(deployed.invocations("sample-echo")) == mark
 
 
+@pytest.mark.aws(
+    "Lambda API reference: Invoke",
+    "A throttled invoke says TooManyRequestsException and its reason",
+)
 def test_reserved_concurrency_throttles(deployed: Deployed) -> None:
     """429 with the reason, for whoever comes while the one environment is busy."""
     mark = len(deployed.invocations("sample-reserved"))

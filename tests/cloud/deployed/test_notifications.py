@@ -55,6 +55,10 @@ def topic(deployed: Deployed) -> Iterator[Topic]:
     made.sns.delete_topic(TopicArn=made.arn)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Invoking Lambda functions with Amazon SNS notifications",
+    "A function that is subscribed to a topic gets its messages",
+)
 def test_a_subscribed_function_gets_the_message(topic: Topic) -> None:
     """AWS Lambda developer guide, "Invoking Lambda functions with Amazon SNS notifications"."""
     attributes = {
@@ -106,6 +110,7 @@ def test_the_function_is_invoked_asynchronously(topic: Topic) -> None:
     assert (record["kind"], record["qualifier"], record["status"]) == ("event", "live", "success")
 
 
+@pytest.mark.aws("SNS API reference: Publish", "MessageStructure json has a text for functions")
 def test_a_function_gets_the_text_that_is_meant_for_functions(topic: Topic) -> None:
     """Amazon SNS API reference, Publish: MessageStructure."""
     texts = json.dumps({"default": "for others", "lambda": "for functions"})
@@ -113,6 +118,9 @@ def test_a_function_gets_the_text_that_is_meant_for_functions(topic: Topic) -> N
     assert topic.received(message_id)["Sns"]["Message"] == "for functions"
 
 
+@pytest.mark.aws(
+    "SNS developer guide: Amazon SNS message filtering", "A filter policy holds messages back"
+)
 def test_a_filter_policy_holds_messages_back(deployed: Deployed) -> None:
     """Amazon SNS developer guide, "Amazon SNS message filtering"."""
     topic = Topic(deployed, FilterPolicy=json.dumps({"kind": ["wanted"]}))
@@ -125,6 +133,7 @@ def test_a_filter_policy_holds_messages_back(deployed: Deployed) -> None:
     topic.sns.delete_topic(TopicArn=topic.arn)
 
 
+@pytest.mark.aws("CloudWatch user guide: Alarm actions", "An alarm reaches a function by its topic")
 def test_an_alarm_reaches_a_function_by_its_topic(topic: Topic) -> None:
     """Amazon CloudWatch user guide, "Alarm actions"."""
     cloudwatch = topic.deployed.client("cloudwatch")
@@ -146,6 +155,10 @@ def test_an_alarm_reaches_a_function_by_its_topic(topic: Topic) -> None:
     cloudwatch.delete_alarms(AlarmNames=[name])
 
 
+@pytest.mark.aws(
+    "SNS developer guide: Amazon SNS message delivery retries",
+    "Who publishes is not told of an absent function",
+)
 def test_who_publishes_is_not_told_of_an_absent_function(deployed: Deployed) -> None:
     """Amazon SNS developer guide, "Amazon SNS message delivery retries": it is SNS's to report."""
     topic = Topic(deployed, ARN.replace(FUNCTION, "absent"))
@@ -155,6 +168,7 @@ def test_who_publishes_is_not_told_of_an_absent_function(deployed: Deployed) -> 
     topic.sns.delete_topic(TopicArn=topic.arn)
 
 
+@pytest.mark.aws("SNS API reference: Subscribe", "Only a function's ARN is an endpoint for lambda")
 @pytest.mark.parametrize("endpoint", [FUNCTION, "arn:aws:sqs:us-east-1:123456789012:queue", ""])
 def test_what_is_no_function_cannot_be_subscribed_as_one(topic: Topic, endpoint: str) -> None:
     """Amazon SNS API reference, Subscribe: for lambda, the endpoint is a function's ARN."""

@@ -185,6 +185,10 @@ def measured(deployed: Deployed) -> Iterator[Measured]:
     formation.delete_stack(StackName=STACK)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Types of metrics for Lambda functions",
+    "Invocations, Errors, Throttles, Duration and ConcurrentExecutions are metrics",
+)
 def test_invocations_errors_and_durations_are_metrics(measured: Measured) -> None:
     """AWS Lambda developer guide, "Types of metrics for Lambda functions"."""
     assert measured.total("Invocations") == 10
@@ -197,6 +201,9 @@ def test_invocations_errors_and_durations_are_metrics(measured: Measured) -> Non
     assert measured.total("ConcurrentExecutions", "Maximum") == 1
 
 
+@pytest.mark.aws(
+    "CloudWatch user guide: Metrics concepts", "Percentiles lie between the values measured"
+)
 def test_percentiles_lie_between_the_durations_that_were_measured(measured: Measured) -> None:
     """CloudWatch user guide, "Metrics concepts", Percentiles."""
     records = measured.deployed.invocations(FUNCTION)
@@ -206,6 +213,10 @@ def test_percentiles_lie_between_the_durations_that_were_measured(measured: Meas
     assert durations[8] <= p99 <= durations[9]
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: View metrics for Lambda functions",
+    "An alias and the version behind it have metrics of their own",
+)
 def test_an_alias_and_the_version_behind_it_can_be_told_apart(measured: Measured) -> None:
     """AWS Lambda developer guide, "View metrics for Lambda functions"."""
     listed = measured.cloudwatch.list_metrics(
@@ -218,6 +229,10 @@ def test_an_alias_and_the_version_behind_it_can_be_told_apart(measured: Measured
     assert {**resource, "ExecutedVersion": "1"} in found
 
 
+@pytest.mark.aws(
+    "CloudWatch user guide: Specification: Embedded metric format",
+    "What a function prints in EMF is a metric",
+)
 def test_what_a_function_prints_as_emf_is_a_metric(measured: Measured) -> None:
     """CloudWatch user guide, "Specification: Embedded metric format"."""
     own: dict[str, Any] = {
@@ -228,6 +243,7 @@ def test_what_a_function_prints_as_emf_is_a_metric(measured: Measured) -> None:
     assert measured.total("Size", "SampleCount", **own) == 3
 
 
+@pytest.mark.aws("CloudWatch user guide: Using metric math", "GetMetricData does math")
 def test_math_is_done_on_the_metrics(measured: Measured) -> None:
     """CloudWatch user guide, "Using metric math"."""
     month = json.loads(json.dumps(RATE_OF_ERRORS).replace("60", str(MONTH)))
@@ -242,6 +258,7 @@ def test_a_function_that_is_not_supported_is_refused_by_name(measured: Measured)
     assert refused.value.response["Error"]["Code"] == "ValidationError"
 
 
+@pytest.mark.aws("CloudWatch API reference: GetMetricData", "GetMetricData comes in pages")
 def test_pages_follow_each_other(measured: Measured) -> None:
     """API reference, GetMetricData: MaxDatapoints and NextToken."""
     start = measured.begun - timedelta(hours=1)
@@ -262,6 +279,9 @@ def test_pages_follow_each_other(measured: Measured) -> None:
     assert [page["m"]["StatusCode"] for page in pages] == ["PartialData"] * 2 + ["Complete"]
 
 
+@pytest.mark.aws(
+    "CloudWatch API reference: GetMetricStatistics", "GetMetricStatistics has extended statistics"
+)
 def test_statistics_have_percentiles_beside_them(measured: Measured) -> None:
     """API reference, GetMetricStatistics."""
     (point,) = measured.cloudwatch.get_metric_statistics(
@@ -284,6 +304,9 @@ def state(measured: Measured, name: str) -> dict[str, Any]:
     return dict(alarm)
 
 
+@pytest.mark.aws(
+    "CloudWatch user guide: Alarm evaluation", "An alarm's action publishes to its topic"
+)
 def test_an_alarm_fires_and_its_topic_says_so(measured: Measured) -> None:
     """CloudWatch user guide, "Alarm evaluation" and "Alarm actions"."""
     assert measured.outputs["Alarm"] == "fires"
@@ -331,6 +354,10 @@ def test_the_dashboard_is_there(measured: Measured) -> None:
     assert json.loads(board["DashboardBody"]) == {"widgets": []}
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Asynchronous invocation metrics",
+    "AsyncEventsReceived and its like are metrics",
+)
 def test_asynchronous_events_are_counted(measured: Measured) -> None:
     """AWS Lambda developer guide, "Asynchronous invocation metrics"."""
     lambdas = measured.deployed.client("lambda")
