@@ -96,6 +96,10 @@ def deploying(control: ControlPlane) -> Iterator[Deploying]:
     codedeploy_backends.backend = kept
 
 
+@pytest.mark.aws(
+    "CodeDeploy user guide: Deployment configurations on an AWS Lambda compute platform",
+    "A deployment configuration's name says how traffic moves",
+)
 @pytest.mark.parametrize(
     ("config", "steps"),
     [
@@ -125,6 +129,10 @@ def test_another_configuration_is_refused(config: str) -> None:
         traffic(config)
 
 
+@pytest.mark.aws(
+    "CodeDeploy user guide: Deployment configurations on an AWS Lambda compute platform",
+    "Traffic moves linearly, in ten steps",
+)
 def test_traffic_moves_linearly(deploying: Deploying) -> None:
     """In ten steps, the last of which is a plain alias.
 
@@ -141,6 +149,10 @@ def test_traffic_moves_linearly(deploying: Deploying) -> None:
     assert deploying.moves[-1] == ("2", {})
 
 
+@pytest.mark.aws(
+    "CodeDeploy user guide: AppSpec hooks section for an AWS Lambda deployment",
+    "Hooks are asked before and after the traffic moves",
+)
 def test_hooks_are_asked_before_and_after(deploying: Deploying) -> None:
     """Each with an execution id of its own, and the deployment's.
 
@@ -156,6 +168,10 @@ def test_hooks_are_asked_before_and_after(deploying: Deploying) -> None:
     assert deployment.status == "Succeeded"
 
 
+@pytest.mark.aws(
+    "CodeDeploy user guide: AppSpec hooks section for an AWS Lambda deployment",
+    "A hook that does not succeed stops the deployment",
+)
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -175,6 +191,10 @@ def test_a_hook_that_does_not_succeed_stops_the_deployment(
     assert said in deploying.failure(Hooks("before"))
 
 
+@pytest.mark.aws(
+    "CodeDeploy user guide: AppSpec hooks section for an AWS Lambda deployment",
+    "A failing PostTraffic hook brings the alias back",
+)
 def test_a_hook_after_the_traffic_can_bring_it_back(deploying: Deploying) -> None:
     """The alias had moved, and is back.
 
@@ -185,6 +205,10 @@ def test_a_hook_after_the_traffic_can_bring_it_back(deploying: Deploying) -> Non
     assert deploying.moves == [("2", {}), ("1", {})]
 
 
+@pytest.mark.aws(
+    "CodeDeploy user guide: Stopping a deployment by using CloudWatch alarms",
+    "An alarm stops the deployment",
+)
 def test_an_alarm_stops_the_deployment(deploying: Deploying) -> None:
     """One of the deployment group's.
 
@@ -197,6 +221,10 @@ def test_an_alarm_stops_the_deployment(deploying: Deploying) -> None:
     assert "alarm errors is in ALARM" in deploying.failure()
 
 
+@pytest.mark.aws(
+    "CodeDeploy API reference: PutLifecycleEventHookExecutionStatus",
+    "A hook's status is given once",
+)
 def test_a_status_is_given_once(deploying: Deploying) -> None:
     """For an execution of that deployment, and only Succeeded or Failed.
 

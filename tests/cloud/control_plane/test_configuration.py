@@ -23,6 +23,9 @@ def layer(control: ControlPlane, name: str, size: int) -> str:
     return str(control.functions.publish_layer_version(spec).arn)
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Lambda quotas", "Layers count for the 250 MB of a function"
+)
 def test_layers_count_for_the_size_of_a_function(
     control: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,6 +47,9 @@ def test_layers_count_for_the_size_of_a_function(
     assert len(before.layers) == 1
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Adding layers to functions", "A layer that does not exist is refused"
+)
 @pytest.mark.parametrize(
     "arn",
     [
@@ -63,6 +69,9 @@ def test_a_layer_that_is_not_here_is_refused(control: ControlPlane, arn: str) ->
         control.create_function("sample", Layers=[arn])
 
 
+@pytest.mark.aws(
+    "Lambda API reference: DeadLetterConfig", "A dead-letter target is a queue or a topic"
+)
 def test_events_are_given_up_to_a_queue_or_a_topic(control: ControlPlane) -> None:
     """And to nothing else.
 
@@ -78,6 +87,9 @@ def test_events_are_given_up_to_a_queue_or_a_topic(control: ControlPlane) -> Non
     assert control.functions.resolve("sample", None).dead_letter_arn is None
 
 
+@pytest.mark.aws(
+    "Lambda API reference: PutFunctionEventInvokeConfig", "An event-invoke configuration has limits"
+)
 @pytest.mark.parametrize(
     ("config", "said"),
     [
