@@ -176,6 +176,9 @@ def test_what_is_no_function_cannot_be_subscribed_as_one(topic: Topic, endpoint:
         topic.sns.subscribe(TopicArn=topic.arn, Protocol="lambda", Endpoint=endpoint)
 
 
+@pytest.mark.aws(
+    "Lambda API reference: CreateEventSourceMapping", "Event source mappings", how="refused"
+)
 def test_event_source_mappings_are_refused(deployed: Deployed) -> None:
     """Not accepted and then never polled."""
     with pytest.raises(ClientError, match="polls no queues or streams") as refused:
@@ -185,6 +188,11 @@ def test_event_source_mappings_are_refused(deployed: Deployed) -> None:
     assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
 
 
+@pytest.mark.aws(
+    "CloudWatch Logs API reference: PutSubscriptionFilter",
+    "Log subscriptions of functions",
+    how="refused",
+)
 def test_log_subscriptions_of_functions_are_refused(deployed: Deployed) -> None:
     """Not accepted and then sent every event, whatever the pattern is."""
     deployed.client("logs").create_log_group(logGroupName="subscribed")
