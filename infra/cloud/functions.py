@@ -151,4 +151,4 @@ def install(settings: ControlSettings) -> None:
     """Make moto use `LocalLambda`, for every account and region, from now on."""
     LocalLambda.settings = settings
     lambda_backends.backend = LocalLambda
-    lambda_function.install()
+    lambda_function.install(settings.plane.provisioned)

@@ -11,6 +11,7 @@ from moto.awslambda import models
 from moto.awslambda.models import LambdaFunction
 
 from infra.cloud.function import FunctionVersion
+from infra.cloud.provisioner import Provisioned
 
 __all__ = ["LocalFunction", "install"]
 
@@ -24,9 +25,10 @@ class LocalFunction(LambdaFunction):
     """
 
     unpacked: Path
-    # Invokes a function of a region, by its ARN, asynchronously.
-    submit: ClassVar[Callable[[str, str, bytes], None]]
+    # How far the preparation of versions has come: set by the control plane.
+    prepared: ClassVar[Callable[[FunctionVersion], Provisioned | None]]
     layer_folders: tuple[Path, ...] = ()
+    _was_ready = False
 
     def __init__(
         self, account_id: str, spec: dict[str, Any], region: str, version: Any = 1
@@ -69,11 +71,6 @@ class LocalFunction(LambdaFunction):
         self._take(config_updates)
         return super().update_configuration(config_updates)
 
-    def invoke(self, body: str, request_headers: Any, response_headers: Any) -> str:  # noqa: ARG002
-        """What moto's other services do to tell a function of something: asynchronously here."""
-        type(self).submit(self.region, self.function_arn, body.encode())
-        return ""
-
     def get_configuration(self, on_create: bool = False) -> dict[str, Any]:
         """As GetFunctionConfiguration answers."""
         found: dict[str, Any] = super().get_configuration(on_create)
@@ -82,6 +79,7 @@ class LocalFunction(LambdaFunction):
             "OptimizationStatus": "On" if self.is_snap_start else "Off",
         }
         found["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.logs_group_name}
+        found |= self._preparation()
         if self.dead_letter_arn:
             found["DeadLetterConfig"] = {"TargetArn": self.dead_letter_arn}
         return found
@@ -118,6 +116,26 @@ class LocalFunction(LambdaFunction):
         """All that a failed change has to put back, by `vars(function).update`."""
         return copy.copy(vars(self))
 
+    def _preparation(self) -> dict[str, str]:
+        """The state of a version under SnapStart: Pending until it can be restored once.
+
+        Afterwards it is Active, although another environment may be prepared then.
+        """
+        if not self.is_snap_start or self._was_ready:
+            return {}
+        state = type(self).prepared(self.as_version())
+        if state is None or state.status == "READY":
+            self._was_ready = True
+            return {}
+        if state.status == "IN_PROGRESS":
+            reason = "The function is being created."
+            return {"State": "Pending", "StateReason": reason, "StateReasonCode": "Creating"}
+        return {
+            "State": "Failed",
+            "StateReason": state.reason,
+            "StateReasonCode": "FunctionError",
+        }
+
     def _take(self, spec: Mapping[str, Any]) -> None:
         if "EphemeralStorage" in spec:
             self.ephemeral_storage = int((spec["EphemeralStorage"] or {}).get("Size", 512))
@@ -130,6 +148,10 @@ class LocalFunction(LambdaFunction):
             self.dead_letter_arn = (spec["DeadLetterConfig"] or {}).get("TargetArn") or None
 
 
-def install() -> None:
-    """Make moto use `LocalFunction` from now on."""
+def install(prepared: Callable[[FunctionVersion], Provisioned | None]) -> None:
+    """Make moto use `LocalFunction` from now on.
+
+    prepared: how far a version's environments that are made ahead have come.
+    """
+    LocalFunction.prepared = staticmethod(prepared)
     vars(models)["LambdaFunction"] = LocalFunction

@@ -39,7 +39,6 @@ from infra.cloud.front import Front, FrontRequestHandler
 from infra.cloud.function_url import FunctionUrlEndpoint
 from infra.cloud.invoke import InvokeEndpoint, Invoker
 from infra.cloud.isolation import not_isolated
-from infra.cloud.lambda_function import LocalFunction
 from infra.cloud.ledger import Ledger
 from infra.cloud.packages import PackageStore
 from infra.cloud.runtime import runtime_python
@@ -149,7 +148,6 @@ class LocalCloud:
             self._telemetry.functions,
             destinations,
         )
-        LocalFunction.submit = self._deliver
         notifications.install(self._deliver)
         self._deployments = DeploySettings(self.clock, self._deliver)
         codedeploy_api.install(self._deployments)

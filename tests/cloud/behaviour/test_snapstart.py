@@ -145,3 +145,30 @@ def test_it_excludes_provisioned_concurrency(account: Account) -> None:
         account.functions.put_provisioned_concurrency_config(
             FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1
         )
+
+
+@pytest.mark.aws(
+    "Lambda developer guide: Activating and managing Lambda SnapStart",
+    "A published version is Pending until its INIT is done, then Active or Failed",
+)
+def test_a_version_is_pending_until_it_is_prepared(account: Account) -> None:
+    """Active from then on; Failed, with the reason, where INIT fails.
+
+    AWS page: "Activating and managing Lambda SnapStart" (function states).
+    """
+    slow = "import time\ntime.sleep(0.5)\n" + ECHO
+    name, broken = (
+        account.function(slow, SnapStart=PUBLISHED),
+        account.function("raise ValueError('no good')\n", SnapStart=PUBLISHED),
+    )
+    assert account.functions.publish_version(FunctionName=name)["State"] == "Pending"
+    account.functions.publish_version(FunctionName=broken)
+
+    def state(function: str) -> str:
+        found = account.functions.get_function_configuration(FunctionName=function, Qualifier="1")
+        return str(found["State"])
+
+    wait_for(lambda: state(name) == "Active", "Active")
+    assert account.invoke(f"{name}:1")["Payload"]["init_type"] == "snap-start"
+    assert state(name) == "Active"
+    wait_for(lambda: state(broken) == "Failed", "Failed")
