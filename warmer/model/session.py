@@ -12,9 +12,9 @@ from warmer.record import Record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
+    from warmer.model.signature import Value
 
-__all__ = ["Session", "Threads"]
+__all__ = ["Session", "Threads", "onnxruntime_version", "runtime", "session_options"]
 
 MB_PER_CPU = 1769
 """Memory at which a function has one full CPU (Lambda developer guide, "Configure memory")."""
@@ -47,23 +47,41 @@ class Threads(Record):
         return cls.for_memory(int(text) if text.isdecimal() else None, os.cpu_count() or 1)
 
 
+def runtime() -> Any:
+    """The onnxruntime module, imported now: some 100 ms that only those pay who open a model."""
+    import onnxruntime
+
+    return onnxruntime
+
+
+def onnxruntime_version() -> str:
+    """The version of onnxruntime that is installed here."""
+    return str(runtime().__version__)
+
+
 class Session:
     """A loaded model that can run.
 
-    `path` is an ONNX file. Raises ModelCorrupt where ONNX Runtime cannot load it.
+    `path` is an ONNX file. `optimised`: its graph is as ONNX Runtime's optimisations left it, and
+    they are not made again. Raises ModelCorrupt where ONNX Runtime cannot load it.
     """
 
-    def __init__(self, path: str, threads: Threads | None = None) -> None:
-        import onnxruntime  # some 100 ms: only a process that opens a model pays for it
+    def __init__(
+        self, path: str, threads: Threads | None = None, *, optimised: bool = False
+    ) -> None:
+        onnxruntime = runtime()
         from onnxruntime.capi import onnxruntime_pybind11_state as state
 
         self._invalid_argument = state.InvalidArgument
         known = [getattr(state, name) for name in _FAILURES if hasattr(state, name)]
         self._failures = (RuntimeError, *known)
         try:
-            self._session = onnxruntime.InferenceSession(
-                path, _options(onnxruntime, threads or Threads.here()), ["CPUExecutionProvider"]
-            )
+            options = session_options(threads or Threads.here())
+            if optimised:
+                options.graph_optimization_level = (
+                    onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+                )
+            self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         except self._failures as error:
             raise ModelCorrupt(
                 f"{path} cannot be loaded by ONNX Runtime {onnxruntime.__version__}: "
@@ -71,15 +89,29 @@ class Session:
             ) from error
         self.signature = Signature.of(self._session.get_inputs(), self._session.get_outputs())
         self._output_names = [spec.name for spec in self.signature.outputs]
+        self._run = self._session.run
+        if any(spec.narrow for spec in (*self.signature.inputs, *self.signature.outputs)):
+            from warmer.model.exchange import Exchange
 
-    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+            self._run = Exchange(self._session, onnxruntime.OrtValue, self.signature).run
+
+    def run(self, feeds: Mapping[str, Value]) -> dict[str, Any]:
         """One inference: the outputs by name, arrays unless the model gives sequences or maps.
 
-        `feeds` are arrays that fit the signature. Raises ModelInputError where the graph refuses
+        `feeds` are values that fit the signature. Raises ModelInputError where the graph refuses
         their values (an index out of range, say), and ModelError where it fails otherwise.
         """
+        return self._infer(feeds, None)
+
+    def attempt(self, feeds: Mapping[str, Value]) -> dict[str, Any]:
+        """The same where a refusal is no news: ONNX Runtime does not log it."""
+        options = runtime().RunOptions()
+        options.log_severity_level = 4  # fatal
+        return self._infer(feeds, options)
+
+    def _infer(self, feeds: Mapping[str, Value], options: Any) -> dict[str, Any]:
         try:
-            outputs = self._session.run(self._output_names, feeds)
+            outputs = self._run(self._output_names, feeds, options)
         except self._invalid_argument as error:
             raise ModelInputError(f"the model refuses the input: {_first_line(error)}") from error
         except self._failures as error:
@@ -106,7 +138,9 @@ _FAILURES = (
 )
 
 
-def _options(onnxruntime: Any, threads: Threads) -> Any:
+def session_options(threads: Threads) -> Any:
+    """ONNX Runtime's SessionOptions for sessions that run with these threads."""
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads.intra_op
     options.inter_op_num_threads = 1
