@@ -1,4 +1,4 @@
-"""Warm-up inputs."""
+"""Warm-up inputs: where they come from."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import warmer
 from tests.warmer import graphs
-from warmer.errors import ModelCorrupt, ModelInputError
-from warmer.model.samples import Samples, read_recorded, synthesise
+from warmer.errors import ConfigurationError, ModelCorrupt, ModelInputError
+from warmer.model.samples import Samples, read_recorded
 from warmer.model.session import Session
 from warmer.model.signature import Signature, TensorSpec
+from warmer.model.specification import Specification
 
 LEFT = TensorSpec("left", "tensor(float)", np.dtype(np.float32), ("batch", 3))
 RIGHT = TensorSpec("right", "tensor(float)", np.dtype(np.float32), ("batch", 3))
@@ -31,14 +33,14 @@ def test_every_input_type_can_be_synthesised_and_run(
 
 def test_synthesised_values_are_arithmetic_and_not_zero() -> None:
     """Kernels may take a shortcut for zeros and crawl for denormals."""
-    values = synthesise(TensorSpec("x", "tensor(float)", np.dtype(np.float32), (1, 4)))
-    assert values.tolist() == [[0.25, 0.5, 0.75, 1.0]]
+    x = TensorSpec("x", "tensor(float)", np.dtype(np.float32), (1, 3))
+    assert Samples.of(Signature((x,), ()), None).feeds[0]["x"].tolist() == [[0.25, 0.5, 0.75]]
 
 
 def test_synthesised_integers_are_valid_indices() -> None:
-    """Ones and zeros are token numbers, masks and indices of nearly every model."""
-    values = synthesise(TensorSpec("x", "tensor(int64)", np.dtype(np.int64), (5,)))
-    assert values.tolist() == [1, 0, 1, 0, 1]
+    """Ones are token numbers, masks, divisors and indices of nearly every model."""
+    x = TensorSpec("x", "tensor(int64)", np.dtype(np.int64), (3,))
+    assert Samples.of(Signature((x,), ()), None).feeds[0]["x"].tolist() == [1, 1, 1]
 
 
 def test_recorded_inputs_are_used_row_by_row(tmp_path: Path) -> None:
@@ -51,12 +53,28 @@ def test_recorded_inputs_are_used_row_by_row(tmp_path: Path) -> None:
     assert samples.sources == {"left": "recorded", "right": "synthesised"}
 
 
+def test_recorded_inputs_come_before_specified_ones(tmp_path: Path) -> None:
+    """A request that was sent is the best there is; the user's buckets are warmed after it."""
+    path = tmp_path / "samples.npz"
+    np.savez(path, left=np.ones((1, 3)), right=np.ones((1, 3)))
+    buckets = [{"left": {"shape": [8, 3]}}, {"left": {"shape": [2, 3], "data": "zeros"}}]
+    samples = Samples.of(BOTH, str(path), specification=Specification.of(buckets, BOTH))
+    shapes = [[feeds["right"].shape for feeds in bucket] for bucket in samples.buckets]
+    assert shapes == [[(1, 3)], [(8, 3)], [(2, 3)]]
+    assert samples.sources == {"left": "recorded", "right": "recorded"}
+
+
 def test_recorded_inputs_with_fixed_sizes_are_used_whole(tmp_path: Path) -> None:
     """There is no batch axis to take rows from."""
     path = tmp_path / "samples.npz"
     np.savez(path, x=np.ones((2, 3), np.float32))
     fixed = TensorSpec("x", "tensor(float)", np.dtype(np.float32), (2, 3))
     assert Samples.of(Signature((fixed,), ()), str(path)).feeds[0]["x"].shape == (2, 3)
+
+
+def test_a_model_without_inputs_has_one_set_of_none() -> None:
+    """A generator of constants can be primed too."""
+    assert Samples.of(Signature((), ()), None).feeds == ({},)
 
 
 def test_compressed_archives_can_be_read(tmp_path: Path) -> None:
@@ -96,3 +114,27 @@ def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
     np.savez(path, left=np.array([object()]))
     with pytest.raises(ModelCorrupt, match="cannot be read"):
         read_recorded(str(path), ["left"])
+
+
+def test_a_specification_beside_the_model_is_used(tmp_path: Path) -> None:
+    """`warmup.json` is found like `samples.npz`."""
+    graphs.addition(tmp_path / "sum" / "model.onnx")
+    (tmp_path / "sum" / "warmup.json").write_text('[{"left": {"shape": [7, 3]}}]')
+    samples = warmer.load(tmp_path / "sum").samples()
+    assert samples.feeds[0]["right"].shape == (7, 3)
+    assert samples.sources == {"left": "specified", "right": "synthesised"}
+
+
+def test_a_specification_in_the_code_replaces_the_file(tmp_path: Path) -> None:
+    """Arguments beat files."""
+    graphs.addition(tmp_path / "sum" / "model.onnx")
+    (tmp_path / "sum" / "warmup.json").write_text('[{"left": {"shape": [7, 3]}}]')
+    model = warmer.load(tmp_path / "sum", warmup={"left": {"data": [[1, 2, 3]]}})
+    assert model.samples().feeds[0]["left"].tolist() == [[1, 2, 3]]
+
+
+def test_a_specification_that_does_not_fit_fails_the_load(tmp_path: Path) -> None:
+    """Even where failing inferences are tolerated: it is a setting, and wrong every time."""
+    path = graphs.addition(tmp_path / "sum.onnx")
+    with pytest.raises(ConfigurationError, match=r"warmup\[0\]\.middle"):
+        warmer.load(path, policy="degrade", warmup={"middle": {"shape": [1]}})

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from warmer.model.signature import Signature
+    from warmer.model.specification import Specification
 
 __all__ = ["Model", "load"]
 
@@ -27,13 +28,22 @@ class Model:
     `name` is how reports call it, `path` its ONNX file, `signature` its inputs and outputs.
     """
 
-    def __init__(self, files: ModelFiles, *, policy: str, least_runs: int, most_runs: int) -> None:
+    def __init__(
+        self,
+        files: ModelFiles,
+        *,
+        policy: str,
+        least_runs: int,
+        most_runs: int,
+        warmup: object = None,
+    ) -> None:
         self.name = files.name
         self.path = files.model
         self._policy = policy
         self._samples_path = files.samples
         self._samples: Samples | None = None
         self._session = Session(files.model)
+        self._specification = _specification(files, warmup, self._session.signature)
         self._priming = Priming(
             lambda: self.samples().feeds,
             self._session.run,
@@ -56,9 +66,19 @@ class Model:
         return self._session.run(self._session.signature.convert(feeds))
 
     def samples(self) -> Samples:
-        """The warm-up inputs. Raises ModelCorrupt or ModelInputError for recorded ones amiss."""
+        """The warm-up inputs.
+
+        Raises ModelCorrupt or ModelInputError for recorded ones amiss, and PrimingError where none
+        are found that the model runs with.
+        """
         if self._samples is None:
-            self._samples = Samples.of(self.signature, self._samples_path)
+            self._samples = Samples.of(
+                self.signature,
+                self._samples_path,
+                specification=self._specification,
+                model_path=self.path,
+                run=self._session.attempt,
+            )
         return self._samples
 
     def prime(self, budget_seconds: float) -> PrimingReport:
@@ -97,6 +117,7 @@ def load(
     runs: int = DEFAULT_MOST_RUNS,
     least_runs: int = 1,
     name: str | None = None,
+    warmup: object = None,
 ) -> Model:
     """Load the model at `path` and prime it, at INIT.
 
@@ -116,6 +137,10 @@ def load(
     "degrade": serve the model and report it unprimed. `name` is how reports call the model
     (default: the folder's or file's name).
 
+    Warm-up inputs come from samples.npz, if there is one; then from `warmup`, a specification as
+    warmup.json beside the model may hold it (see `warmer.model.specification`), which it replaces;
+    what neither says is synthesised.
+
     Raises ConfigurationError, PackageMismatch, ModelNotFound, ModelUnavailable, ModelCorrupt and
     PrimingError.
     """
@@ -125,8 +150,19 @@ def load(
     here = environment.current()
     here.remaining_budget_seconds(budget_ms)  # a bad setting fails before anything is loaded
     files = locate(path)
-    model = Model(files, policy=policy, least_runs=least_runs, most_runs=runs)
+    model = Model(files, policy=policy, least_runs=least_runs, most_runs=runs, warmup=warmup)
     model.name = files.name if name is None else name
     here.register(model.name, model)
     model.prime(here.remaining_budget_seconds(budget_ms))
     return model
+
+
+def _specification(files: ModelFiles, warmup: object, signature: Signature) -> Specification | None:
+    """The user's specification of warm-up inputs: the argument, or else the file."""
+    if warmup is None and files.specification is None:
+        return None
+    from warmer.model.specification import Specification
+
+    if warmup is not None:
+        return Specification.of(warmup, signature)
+    return Specification.read(str(files.specification), signature)

@@ -1,4 +1,4 @@
-"""Warm-up inputs: recorded ones from beside the model, else synthesised from its signature."""
+"""Warm-up inputs: recorded beside the model, specified by the user, or synthesised."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from warmer.errors import ModelCorrupt
 from warmer.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from warmer.model.signature import Signature, TensorSpec
+    from warmer.model.signature import Feeds, Signature
+    from warmer.model.specification import Specification
 
-__all__ = ["SAMPLES_NAME", "Samples", "read_recorded", "synthesise"]
+__all__ = ["SAMPLES_NAME", "SPECIFICATION_NAME", "Samples", "read_recorded"]
 
 SAMPLES_NAME = "samples.npz"
 """A file of this name beside the model holds recorded inputs: arrays by input name."""
+
+SPECIFICATION_NAME = "warmup.json"
+"""A file of this name beside the model specifies inputs: see `warmer.model.specification`."""
 
 _MOST_ROWS = 32  # more different inputs than that teach the model's memory nothing new
 
@@ -29,49 +33,84 @@ _MOST_ROWS = 32  # more different inputs than that teach the model's memory noth
 class Samples(Record):
     """What the warm-up inferences are fed.
 
-    `feeds` holds one or more complete sets of inputs, taken in turn. `sources` says for each input
-    whether it is "recorded" or "synthesised".
+    `buckets` holds, for each shape that is warmed, most important first, one or more complete sets
+    of inputs. `sources` says for each input whether it is "recorded", "specified" or "synthesised".
     """
 
-    feeds: tuple[Mapping[str, NDArray[Any]], ...]
+    buckets: tuple[tuple[Feeds, ...], ...]
     sources: Mapping[str, str]
 
-    @classmethod
-    def of(cls, signature: Signature, recorded_path: str | None) -> Samples:
-        """The samples for a model: recorded where the file has the input, else synthesised.
+    @property
+    def feeds(self) -> tuple[Feeds, ...]:
+        """All sets of inputs, bucket after bucket."""
+        return tuple(feeds for bucket in self.buckets for feeds in bucket)
 
-        Recorded inputs with a dynamic first dimension are taken one row at a time, as a batch of
-        one: that is what most requests send, and the rows show the model different values. Raises
-        ModelCorrupt where the file cannot be read, ModelInputError where an array does not fit.
+    @classmethod
+    def of(
+        cls,
+        signature: Signature,
+        recorded_path: str | None,
+        *,
+        specification: Specification | None = None,
+        model_path: str | None = None,
+        run: Callable[[Feeds], object] | None = None,
+    ) -> Samples:
+        """The samples for a model: recorded ones, specified ones, and synthesised ones.
+
+        Recorded inputs come first; the specification's buckets follow; without either there is one
+        bucket that is synthesised. An input that its source leaves out is synthesised: from the
+        signature, from the graph at `model_path`, and by what `run` (an inference) accepts.
+
+        Raises ModelCorrupt where a file cannot be read, ModelInputError where a recorded array does
+        not fit, and PrimingError, which names the input, where no values are found that run.
         """
         names = [spec.name for spec in signature.inputs]
         recorded = read_recorded(recorded_path, names) if recorded_path else {}
-        chosen: dict[str, NDArray[Any]] = {
-            spec.name: recorded[spec.name] if spec.name in recorded else synthesise(spec)
-            for spec in signature.inputs
-        }
-        by_row = {
-            spec.name
-            for spec in signature.inputs
-            if spec.name in recorded
-            and recorded[spec.name].ndim
-            and spec.shape
-            and not isinstance(spec.shape[0], int)
-        }
-        count = min((len(chosen[name]) for name in by_row), default=1)
-        if count == 0:
-            raise ModelCorrupt(f"{recorded_path} holds an input without rows: record one or more")
-        feeds = tuple(
-            signature.convert(
-                {
-                    name: array[row : row + 1] if name in by_row else array
-                    for name, array in chosen.items()
-                }
-            )
-            for row in range(min(count, _MOST_ROWS))
+        rows = _rows(signature, recorded, str(recorded_path)) if recorded else ()
+        if len(recorded) == len(names) and specification is None:
+            return cls((rows or ({},),), dict.fromkeys(names, "recorded"))
+        # Some milliseconds of imports that a model with recorded samples does not pay.
+        from warmer.model.synthesis import Synthesis
+
+        synthesis = Synthesis(signature, model_path, run)
+        sources = dict.fromkeys(names, "synthesised")
+        buckets: list[tuple[Feeds, ...]] = []
+        if rows:
+            completed = synthesis.complete(rows[0])[0]
+            buckets.append(tuple({**completed, **row} for row in rows))
+        if specification is not None:
+            for bucket in specification.buckets:
+                buckets.append(synthesis.complete(bucket.values, bucket.shapes))
+            sources.update(dict.fromkeys(specification.names, "specified"))
+        sources.update(dict.fromkeys(recorded, "recorded"))
+        return cls(tuple(buckets) or (synthesis.complete({}),), sources)
+
+
+def _rows(
+    signature: Signature, recorded: Mapping[str, NDArray[Any]], path: str
+) -> tuple[Feeds, ...]:
+    """Recorded inputs, one row at a time where the first dimension is dynamic.
+
+    A batch of one is what most requests send, and the rows show the model different values.
+    """
+    specs = [spec for spec in signature.inputs if spec.name in recorded]
+    by_row = {
+        spec.name
+        for spec in specs
+        if recorded[spec.name].ndim and spec.shape and not isinstance(spec.shape[0], int)
+    }
+    count = min((len(recorded[name]) for name in by_row), default=1)
+    if count == 0:
+        raise ModelCorrupt(f"{path} holds an input without rows: record one or more")
+    return tuple(
+        signature.convert_some(
+            {
+                name: array[row : row + 1] if name in by_row else array
+                for name, array in recorded.items()
+            }
         )
-        sources = {name: "recorded" if name in recorded else "synthesised" for name in names}
-        return cls(feeds, sources)
+        for row in range(min(count, _MOST_ROWS))
+    )
 
 
 def read_recorded(path: str, names: Iterable[str]) -> dict[str, NDArray[Any]]:
@@ -96,19 +135,3 @@ def read_recorded(path: str, names: Iterable[str]) -> dict[str, NDArray[Any]]:
             "fixed-width string array for each input"
         ) from error
     return arrays
-
-
-def synthesise(spec: TensorSpec) -> NDArray[Any]:
-    """An array that fits `spec`, with 1 for every dimension that is not fixed.
-
-    The values are arithmetic and not all zero, so that no kernel takes a shortcut: floats run
-    evenly from just above 0 to 1, integers and booleans alternate 1 and 0 (valid as token numbers,
-    masks and indices of nearly every model), strings are "sample". The same every time.
-    """
-    shape = tuple(size if isinstance(size, int) else 1 for size in spec.shape)
-    count = int(np.prod(shape, dtype=np.int64))
-    if spec.dtype == object:
-        return np.full(shape, "sample", dtype=object)
-    steps = np.arange(1, count + 1)
-    values = steps / max(count, 1) if np.issubdtype(spec.dtype, np.floating) else steps % 2
-    return values.reshape(shape).astype(spec.dtype)

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 
-from warmer.errors import ModelNotFound
-from warmer.model.samples import SAMPLES_NAME
+from warmer.errors import ConfigurationError, ModelNotFound
+from warmer.model.samples import SAMPLES_NAME, SPECIFICATION_NAME
 from warmer.record import Record
 
 __all__ = ["MODEL_NAME", "ModelFiles", "locate"]
 
 MODEL_NAME = "model.onnx"
 
+_LAYERS = "/opt"
+
 
 class ModelFiles(Record):
-    """The files of one model: absolute paths; `samples` is None where there are none.
+    """The files of one model: absolute paths; `samples` and `specification` are None without one.
 
     `name` is the folder's for `digits/model.onnx`, else the file's without its ending.
     """
@@ -25,17 +27,28 @@ class ModelFiles(Record):
     name: str
     model: str
     samples: str | None
+    specification: str | None = None
 
 
 def locate(path: str | os.PathLike[str]) -> ModelFiles:
     """Find the model at `path`: a folder with a model.onnx, or an ONNX file itself.
 
     A relative path is looked up from the working directory, then from LAMBDA_TASK_ROOT, where
-    Lambda unpacks a function's code. Raises ModelNotFound, which names every place that was looked
-    at.
+    Lambda unpacks a function's code, then from /opt, where it unpacks layers (Lambda developer
+    guide, "Accessing layer content in your function"). `s3://bucket/prefix` is brought to /tmp
+    first: see `download`. Raises ModelNotFound, which names every place that was looked at, and
+    what `download` raises.
     """
     text = os.fspath(path)
-    roots = [os.getcwd(), os.environ.get("LAMBDA_TASK_ROOT", "")]
+    if text.startswith("s3:"):
+        if not isinstance(path, str):
+            raise ConfigurationError("path", path, "s3://bucket/prefix as text: paths lose a slash")
+        # Only who has a model there pays for boto3, which takes longer to import than onnxruntime.
+        from warmer.model.download import download
+
+        text = download(path)
+    task_root = os.environ.get("LAMBDA_TASK_ROOT", "")
+    roots = [os.getcwd(), task_root, _LAYERS if task_root else ""]
     # Joining an absolute path gives that path, whatever the root.
     places = list(dict.fromkeys(os.path.join(root, text) for root in roots if root))
     for place in places:
@@ -52,8 +65,10 @@ def _files(model: str) -> ModelFiles:
     folder, file_name = os.path.split(model)
     stem = os.path.splitext(file_name)[0]
     samples = os.path.join(folder, SAMPLES_NAME)
+    specification = os.path.join(folder, SPECIFICATION_NAME)
     return ModelFiles(
         name=os.path.basename(folder) or stem if file_name == MODEL_NAME else stem,
         model=model,
         samples=samples if os.path.isfile(samples) else None,
+        specification=specification if os.path.isfile(specification) else None,
     )
