@@ -4,7 +4,9 @@ WarmerError
 ├── ConfigurationError      a setting, target or argument has a value that cannot be used
 ├── ModelError              a model cannot be served
 │   ├── ModelNotFound       there is no model at that path
+│   ├── ModelUnavailable    a model's files cannot be brought here: access, connection, space
 │   ├── ModelCorrupt        the file is there but is not a model that can be loaded
+│   ├── BundleMismatch      no variant of a bundle can be used on this machine
 │   ├── ModelInputError     a request does not fit the model's inputs
 │   └── PrimingError        a warm-up inference failed
 ├── PackageMismatch         the package was built for another Python or architecture
@@ -24,6 +26,7 @@ __all__ = [
     "AccessDenied",
     "AnswerTimeout",
     "BuildError",
+    "BundleMismatch",
     "CloudError",
     "ConfigurationError",
     "EndpointUnreachable",
@@ -33,6 +36,7 @@ __all__ = [
     "ModelError",
     "ModelInputError",
     "ModelNotFound",
+    "ModelUnavailable",
     "PackageMismatch",
     "PrimingError",
     "Throttled",
@@ -65,8 +69,16 @@ class ModelNotFound(ModelError):
     """There is no model at the path that was given."""
 
 
+class ModelUnavailable(ModelError):
+    """A model's files are elsewhere and cannot be brought here: no access, connection or space."""
+
+
 class ModelCorrupt(ModelError):
     """A model file is there, but cannot be loaded."""
+
+
+class BundleMismatch(ModelError):
+    """No variant of a bundle can be used here: another architecture, processor or onnxruntime."""
 
 
 class ModelInputError(ModelError):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
+    from warmer.model.bundle import BundledSession
     from warmer.model.signature import Signature
     from warmer.model.specification import Specification
 
@@ -42,11 +43,11 @@ class Model:
         self._policy = policy
         self._samples_path = files.samples
         self._samples: Samples | None = None
-        self._session = Session(files.model)
+        self._session = _open(files)
         self._specification = _specification(files, warmup, self._session.signature)
         self._priming = Priming(
             lambda: self.samples().feeds,
-            self._session.run,
+            self.run,
             least_runs=least_runs,
             most_runs=most_runs,
         )
@@ -105,8 +106,17 @@ class Model:
         return self._priming.report()
 
     def report(self) -> dict[str, object]:
-        """The fields of `priming`, JSON-able, for ping replies."""
-        return self.priming.as_dict()
+        """The fields of `priming`, JSON-able, for ping replies; of a bundle also its variant."""
+        report = self.priming.as_dict()
+        return report if isinstance(self._session, Session) else report | self._session.report()
+
+
+def _open(files: ModelFiles) -> Session | BundledSession:
+    if files.manifest is None:
+        return Session(files.model)
+    from warmer.model.bundle import BundledSession
+
+    return BundledSession(files.manifest)
 
 
 def load(
@@ -121,10 +131,11 @@ def load(
 ) -> Model:
     """Load the model at `path` and prime it, at INIT.
 
-    `path` is a folder with a model.onnx (and, if there are recorded inputs, a samples.npz with
-    arrays by input name) or an ONNX file; a relative one is looked up from the working directory,
-    then from LAMBDA_TASK_ROOT, then from /opt, where layers are. Or it is `s3://bucket/prefix`:
-    what is under that prefix is brought to /tmp first, and stays there as long as the environment.
+    `path` is a bundle (made by `warmer bundle`), a folder with a model.onnx (and, if there are
+    recorded inputs, a samples.npz with arrays by input name) or an ONNX file; a relative one is
+    looked up from the working directory, then from LAMBDA_TASK_ROOT, then from /opt, where layers
+    are. Or it is `s3://bucket/prefix`: what is under that prefix is brought to /tmp first, and
+    stays there as long as the environment.
 
     Priming runs the model with each shape that the warm-up inputs have, the first one first, until
     its time is steady: at most `runs` times a shape (default 50), at least `least_runs` times
@@ -141,8 +152,8 @@ def load(
     warmup.json beside the model may hold it (see `warmer.model.specification`), which it replaces;
     what neither says is synthesised.
 
-    Raises ConfigurationError, PackageMismatch, ModelNotFound, ModelUnavailable, ModelCorrupt and
-    PrimingError.
+    Raises ConfigurationError, PackageMismatch, ModelNotFound, ModelUnavailable, ModelCorrupt,
+    BundleMismatch and PrimingError.
     """
     check_policy(policy)
     check_count("runs", runs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from warmer.errors import ConfigurationError, ModelNotFound
+from warmer.model.manifest import MANIFEST_NAME
 from warmer.model.samples import SAMPLES_NAME, SPECIFICATION_NAME
 from warmer.record import Record
 
@@ -19,8 +20,9 @@ _LAYERS = "/opt"
 
 
 class ModelFiles(Record):
-    """The files of one model: absolute paths; `samples` and `specification` are None without one.
+    """The files of one model: absolute paths; all but `model` are None where there is none.
 
+    A folder with a `manifest` is a bundle; its `model` is the original graph, if that is there.
     `name` is the folder's for `digits/model.onnx`, else the file's without its ending.
     """
 
@@ -28,10 +30,11 @@ class ModelFiles(Record):
     model: str
     samples: str | None
     specification: str | None = None
+    manifest: str | None = None
 
 
 def locate(path: str | os.PathLike[str]) -> ModelFiles:
-    """Find the model at `path`: a folder with a model.onnx, or an ONNX file itself.
+    """Find the model at `path`: a bundle, a folder with a model.onnx, or an ONNX file itself.
 
     A relative path is looked up from the working directory, then from LAMBDA_TASK_ROOT, where
     Lambda unpacks a function's code, then from /opt, where it unpacks layers (Lambda developer
@@ -52,6 +55,8 @@ def locate(path: str | os.PathLike[str]) -> ModelFiles:
     # Joining an absolute path gives that path, whatever the root.
     places = list(dict.fromkeys(os.path.join(root, text) for root in roots if root))
     for place in places:
+        if os.path.isfile(os.path.join(place, MANIFEST_NAME)):
+            return _files(os.path.abspath(os.path.join(place, MODEL_NAME)), MANIFEST_NAME)
         file = os.path.join(place, MODEL_NAME) if os.path.isdir(place) else place
         if os.path.isfile(file):
             return _files(os.path.abspath(file))
@@ -61,7 +66,7 @@ def locate(path: str | os.PathLike[str]) -> ModelFiles:
     )
 
 
-def _files(model: str) -> ModelFiles:
+def _files(model: str, manifest: str | None = None) -> ModelFiles:
     folder, file_name = os.path.split(model)
     stem = os.path.splitext(file_name)[0]
     samples = os.path.join(folder, SAMPLES_NAME)
@@ -71,4 +76,5 @@ def _files(model: str) -> ModelFiles:
         model=model,
         samples=samples if os.path.isfile(samples) else None,
         specification=specification if os.path.isfile(specification) else None,
+        manifest=None if manifest is None else os.path.join(folder, manifest),
     )

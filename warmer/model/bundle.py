@@ -1,0 +1,304 @@
+"""A bundle at INIT: files are verified, a variant is chosen for this machine, opened and proven."""
+
+# pathlib would add 3 ms to INIT.
+# ruff: noqa: PTH118, PTH120, PTH202
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from warmer.errors import BundleMismatch, ModelCorrupt, ModelError
+from warmer.model.attempt import Attempt, crashed_attempts
+from warmer.model.checksum import checksum_of_file
+from warmer.model.golden import Golden, difference, read_golden
+from warmer.model.manifest import Manifest, Variant, read_manifest
+from warmer.model.processor import architecture, layout_features
+from warmer.model.session import Session, onnxruntime_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from warmer.model.signature import Signature
+
+__all__ = ["BundledSession"]
+
+_WORTH_A_THREAD = 4 << 20  # bytes: their checksum takes half a millisecond
+
+
+class BundledSession:
+    """The session of a bundle: the first of its variants that fits this machine and is right here.
+
+    The files that are used are compared with the manifest's sizes and checksums, the weights while
+    the session is being made. Before the first inference is answered, the golden input is run and
+    its outputs compared; a variant whose outputs differ gives way to the next. `variant` names the
+    one in use, `passed_over` says of each that was not used why.
+
+    `manifest` is the path of manifest.json, `markers` the folder of the attempts' markers. Raises
+    ModelCorrupt for a file that is missing or not as the manifest says, and BundleMismatch where no
+    variant can be used here.
+    """
+
+    def __init__(self, manifest: str, markers: str = "/tmp") -> None:
+        self._folder = os.path.dirname(manifest)
+        self._manifest = read_manifest(manifest)
+        self._markers = markers
+        self.passed_over: list[str] = []
+        self._verified: set[str] = set()
+        if self._manifest.samples is not None:
+            self._verify((self._manifest.samples,))
+        self._left = self._usable()
+        self._proven = False
+        self._open_next()
+
+    @property
+    def signature(self) -> Signature:
+        """The model's inputs and outputs."""
+        return self._session.signature
+
+    @property
+    def variant(self) -> str:
+        """The name of the variant in use."""
+        return self._variant.name
+
+    def report(self) -> dict[str, object]:
+        """Which variant is used, and why those before it are not; JSON-able."""
+        report: dict[str, object] = {
+            "variant": self.variant,
+            "passed_over": list(self.passed_over),
+        }
+        if self._attempt.unmarked is not None:
+            report["unmarked"] = self._attempt.unmarked
+        return report
+
+    def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """One inference, like Session.run; the first proves the variant.
+
+        Raises ModelError where no variant's outputs are the golden ones on this processor. That is
+        said once: the next call serves, for a model that is loaded to be served even so.
+        """
+        if not self._proven:
+            golden = self._prove()
+            if golden is not None and _same(golden.inputs, feeds):
+                return dict(golden.outputs)
+        return self._session.run(feeds)
+
+    def attempt(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """Like Session.attempt: for inputs that may be refused, and prove nothing."""
+        return self._session.attempt(feeds)
+
+    def _usable(self) -> list[Variant]:
+        """The variants that fit this machine, in order."""
+        crashed = crashed_attempts(self._manifest.digest, self._markers)
+        usable = []
+        for variant in self._manifest.variants:
+            fault = _misfit(variant, self._manifest)
+            if fault is None and crashed and variant != self._manifest.variants[-1]:
+                culprit, marker = next(iter(crashed.items()))
+                fault = (
+                    f"the process that first ran {culprit} here ended in it, and the safest is "
+                    f"used; remove {marker} to try again"
+                )
+            if fault is None:
+                usable.append(variant)
+            else:
+                self._pass_over(variant, fault)
+        return usable
+
+    def _open_next(self) -> None:
+        """Open the next variant that can be. Raises BundleMismatch where none is left."""
+        while self._left:
+            self._variant = self._left.pop(0)
+            self._attempt = Attempt(self._manifest.digest, self._variant.name, self._markers)
+            # The safest has no other to give way to.
+            if self._variant != self._manifest.variants[-1]:
+                self._attempt.begin()
+            try:
+                self._session = self._open(self._variant)
+            except _Unopenable as error:
+                self._attempt.end()
+                self._pass_over(self._variant, str(error))
+            except BaseException:
+                self._attempt.end()  # the process lives to raise it
+                raise
+            else:
+                return
+        raise BundleMismatch(
+            f"no variant of the bundle {self._folder} can be used here: "
+            f"{'; '.join(self.passed_over)}. Make the bundle again on a machine like this one, "
+            "with the onnxruntime of the function, or with its original graph"
+        )
+
+    def _open(self, variant: Variant) -> Session:
+        """A session of a variant whose files are as the manifest says."""
+        for name in variant.files:
+            self._check_size(name)
+        small = [
+            name
+            for name in variant.files
+            if name == variant.graph or self._manifest.files[name].size < _WORTH_A_THREAD
+        ]
+        self._verify(small)
+        if len(small) == len(variant.files):
+            return self._session_of(variant)
+        with _Verification(self, variant.files):
+            return self._session_of(variant)
+
+    def _session_of(self, variant: Variant) -> Session:
+        try:
+            return Session(
+                os.path.join(self._folder, variant.graph), optimised=variant.optimised == "all"
+            )
+        except ModelCorrupt as error:
+            raise _Unopenable(str(error)) from error
+
+    def _check_size(self, name: str) -> None:
+        path, expected = os.path.join(self._folder, name), self._manifest.files[name].size
+        try:
+            size = os.path.getsize(path)
+        except OSError as error:
+            raise self._damaged(name, f"cannot be read ({error.strerror})") from error
+        if size != expected:
+            raise self._damaged(name, f"has {size} bytes; its manifest says {expected}")
+
+    def _verify(self, names: Iterable[str]) -> None:
+        """Compare files with their checksums, each once. Raises ModelCorrupt."""
+        for name in names:
+            if name in self._verified:
+                continue
+            self._check_size(name)
+            expected = self._manifest.files[name].checksum
+            found = checksum_of_file(os.path.join(self._folder, name))
+            if found != expected:
+                raise self._damaged(name, f"has the checksum {found}; its manifest says {expected}")
+            self._verified.add(name)
+
+    def _damaged(self, name: str, fault: str) -> ModelCorrupt:
+        return ModelCorrupt(
+            f"{os.path.join(self._folder, name)} {fault}: copy the bundle again, whole, or make it "
+            "again with `warmer bundle`"
+        )
+
+    def _prove(self) -> Golden | None:
+        """Run the golden input, and give way to the next variant until its outputs are right.
+
+        What was run, with the outputs of it: it may be what the caller wants to run.
+        """
+        while True:
+            try:
+                run, fault = self._golden_run(), None
+            except _Wrong as error:
+                fault = str(error)
+            finally:
+                self._attempt.end()
+            if fault is None:
+                self._proven = True
+                return run
+            self._pass_over(self._variant, fault)
+            if not self._left:
+                self._proven = True
+                raise ModelError(
+                    f"the bundle {self._folder} is wrong on this processor: "
+                    f"{'; '.join(self.passed_over)}; make it again with another --tolerance, if "
+                    "that is near enough, or for this processor"
+                )
+            self._open_next()
+
+    def _golden_run(self) -> Golden | None:
+        """One run of the golden input, where there is one. Raises _Wrong for other outputs."""
+        manifest = self._manifest
+        if manifest.golden is None:
+            return None
+        self._verify((manifest.golden,))
+        golden = read_golden(
+            os.path.join(self._folder, manifest.golden),
+            manifest.golden_inputs,
+            manifest.golden_outputs,
+        )
+        inputs = self.signature.convert(golden.inputs)
+        try:
+            outputs = self._session.run(inputs)
+        except ModelError as error:
+            raise _Wrong(f"the golden input fails: {error}") from error
+        for name, expected in golden.outputs.items():
+            found = difference(expected, outputs.get(name))
+            if not found <= manifest.tolerance:
+                raise _Wrong(
+                    f"output {name!r} differs from the golden one by {found:.3g} of its largest "
+                    f"magnitude; the tolerance is {manifest.tolerance:g}"
+                )
+        return Golden(inputs, outputs)
+
+    def _pass_over(self, variant: Variant, fault: str) -> None:
+        self.passed_over.append(f"{variant.name}: {fault}")
+
+
+class _Unopenable(Exception):
+    """ONNX Runtime makes no session of a variant."""
+
+
+class _Wrong(Exception):
+    """A variant's outputs are not the golden ones."""
+
+
+class _Verification:
+    """Verifies files in another thread while a session is made, which needs no GIL.
+
+    The session touches the same pages: what one brings into memory, the other need not.
+    """
+
+    def __init__(self, session: BundledSession, names: Iterable[str]) -> None:
+        self._session = session
+        self._names = names
+        self._error: Exception | None = None
+        import threading  # 0.6 ms that small models do without
+
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._session._verify(self._names)
+        except Exception as error:  # noqa: BLE001 - raised again by the thread that waits for it
+            self._error = error
+
+
+def _same(inputs: Mapping[str, Any], feeds: Mapping[str, Any]) -> bool:
+    """Whether these are the same arrays; what is no array is not compared."""
+    return inputs.keys() == feeds.keys() and all(
+        difference(value, feeds[name]) == 0.0 for name, value in inputs.items()
+    )
+
+
+def _misfit(variant: Variant, manifest: Manifest) -> str | None:
+    """Why a variant cannot be used on this machine, or None."""
+    if variant.optimised == "none":
+        return None
+    if manifest.architecture != architecture():
+        return f"it was made for {manifest.architecture}, and this is {architecture()}"
+    if _minor(manifest.onnxruntime) != _minor(onnxruntime_version()):
+        return (
+            f"it was made by onnxruntime {manifest.onnxruntime}, and this is "
+            f"{onnxruntime_version()}"
+        )
+    if variant.cpu_features is not None and variant.cpu_features != layout_features():
+        return (
+            f"it was made for a processor with {_listed(variant.cpu_features)}, and this has "
+            f"{_listed(layout_features())}"
+        )
+    return None
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def _listed(features: tuple[str, ...]) -> str:
+    return " ".join(features) or "none of the features that decide layouts"

@@ -1,0 +1,67 @@
+"""A 64-bit checksum of a file, at the speed of memory.
+
+SHA-256 of 130 MB takes 80 to 125 ms, longer than the session that is made from it; this takes 15 to
+20, releases the GIL, and brings into the page cache what the model is about to touch. It tells
+damage (a truncated, half-written or exchanged file, a changed word); it is no proof against a
+forger, and need not be: who can write the weights can write the manifest beside them too. Whoever
+fetches a bundle from elsewhere compares the SHA-256 that its manifest also has.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import mmap
+
+    from numpy.typing import NDArray
+
+__all__ = ["checksum", "checksum_of_file"]
+
+_BLOCK_BYTES = 1 << 20
+_MULTIPLIER = 0x9E3779B97F4A7C15  # odd: multiplying by it loses nothing
+_MASK = (1 << 64) - 1
+
+_ROW_BYTES = 512  # what is left of the last MiB is added up in columns of as many bytes
+
+
+def checksum_of_file(path: str | os.PathLike[str]) -> str:
+    """The checksum of a file's content: 16 hexadecimal digits. Raises OSError."""
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs 3 ms of INIT
+        if os.fstat(file.fileno()).st_size < _BLOCK_BYTES:
+            return checksum(file.read())
+        import mmap
+
+        # Private, as numpy wants; nothing is written.
+        with mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as content:
+            content.madvise(mmap.MADV_WILLNEED)
+            return checksum(content)
+
+
+def checksum(content: bytes | mmap.mmap) -> str:
+    """The checksum of these bytes.
+
+    The little-endian 64-bit words of each MiB are added up, those of the last, incomplete one in
+    columns; the sums are combined as digits of one number in an odd base, modulo 2 to the 64th. Any
+    change within one word shows, and so do blocks that changed places.
+    """
+    state = len(content)
+    whole, rest = divmod(len(content), _BLOCK_BYTES)
+    if whole:
+        blocks = np.frombuffer(content, "<u8", whole * _BLOCK_BYTES // 8)
+        state = _combined(state, blocks.reshape(whole, -1).sum(axis=1, dtype=np.uint64))
+    rows = rest // _ROW_BYTES
+    if rows:
+        words = np.frombuffer(content, "<u8", rows * _ROW_BYTES // 8, whole * _BLOCK_BYTES)
+        state = _combined(state, words.reshape(rows, -1).sum(axis=0, dtype=np.uint64))
+    end = content[len(content) - rest % _ROW_BYTES :]
+    return f"{_combined(state, np.frombuffer(end + bytes(-len(end) % 8), '<u8')):016x}"
+
+
+def _combined(state: int, sums: NDArray[np.uint64]) -> int:
+    for number in sums.tolist():
+        state = (state * _MULTIPLIER + number) & _MASK
+    return state
