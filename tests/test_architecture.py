@@ -36,6 +36,7 @@ LAYERS = {
     "fleet": 3,
     "middleware": 4,
     "lab": 4,
+    "bundling": 4,
     "cli": 5,
     "__main__": 6,
 }

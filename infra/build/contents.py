@@ -30,13 +30,13 @@ class Contents:
 
 CONTENTS = {
     "InferenceFunction": Contents(
-        without=frozenset({"cli", "fleet", "lab"}),
+        without=frozenset({"bundling", "cli", "fleet", "lab"}),
         folders=("handlers/models",),
         distributions=frozenset({"aws-lambda-powertools", "numpy", "onnxruntime"}),
     ),
     # It calls other functions and runs no model: no numerical library, a quick start.
     "WarmerFunction": Contents(
-        without=frozenset({"cli", "lab", "model"}),
+        without=frozenset({"bundling", "cli", "lab", "model"}),
         folders=(),
         distributions=frozenset({"aws-lambda-powertools"}),
     ),
