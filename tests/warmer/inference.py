@@ -41,7 +41,7 @@ class Inference:
 
 
 def run_until_steady(
-    durations: Iterable[float], reads: Collection[int] = (), **limits: int
+    durations: Iterable[float], reads: Collection[int] = (), **limits: Any
 ) -> RunsReport:
     """The report of runs that take these times, with all the time that they need."""
     inference = Inference(durations, reads)
