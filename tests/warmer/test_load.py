@@ -88,7 +88,23 @@ def test_a_missing_model_names_every_place(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("LAMBDA_TASK_ROOT", "/var/task")
     with pytest.raises(ModelNotFound) as raised:
         warmer.load("models/none")
-    assert f"{tmp_path}/models/none and /var/task/models/none" in str(raised.value)
+    places = f"{tmp_path}/models/none and /var/task/models/none and /opt/models/none"
+    assert places in str(raised.value)
+
+
+def test_a_relative_path_is_looked_up_in_layers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the package, so that a function can have its own.
+
+    AWS page: "Accessing layer content in your function".
+    """
+    monkeypatch.setattr("warmer.model.store._LAYERS", str(tmp_path / "opt"))
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path / "task"))
+    layered = graphs.identity(tmp_path / "opt" / "models" / "x" / "model.onnx")
+    assert locate("models/x").model == str(layered)
+    own = graphs.identity(tmp_path / "task" / "models" / "x" / "model.onnx")
+    assert locate("models/x").model == str(own)
 
 
 def test_a_folder_without_a_model_is_not_found(tmp_path: Path) -> None:
