@@ -39,6 +39,12 @@ def addition(path: Path, shape: Shape = ("batch", 3)) -> Path:
     return _save(path, inputs, [("sum", "float32", shape)], [("Add", ["left", "right"], ["sum"])])
 
 
+def subtraction(path: Path, shape: Shape = ("batch", 3)) -> Path:
+    """A model with the signature of `addition` that gives something else."""
+    inputs = [("left", "float32", shape), ("right", "float32", shape)]
+    return _save(path, inputs, [("sum", "float32", shape)], [("Sub", ["left", "right"], ["sum"])])
+
+
 def lookup(path: Path, rows: int = 4) -> Path:
     """A model that takes row numbers `ids` of a table; a number outside fails in the graph."""
     table = numpy_helper.from_array(np.arange(rows * 2, dtype=np.float32).reshape(rows, 2), "table")

@@ -19,11 +19,11 @@ __all__ = ["Attempt", "crashed_attempts"]
 class Attempt:
     """This process's try of one variant of the bundle with that checksum.
 
-    `folder` is where markers are kept (default: /tmp). Where none can be written there is none, and
+    `folder` is where markers are kept. Where none can be written there is none, and
     `unmarked` says why.
     """
 
-    def __init__(self, bundle: str, variant: str, folder: str = "/tmp") -> None:
+    def __init__(self, bundle: str, variant: str, folder: str) -> None:
         process = f"{os.getpid()}.{_started(os.getpid())}"
         self._path = os.path.join(folder, f"{_prefix(bundle)}{variant}.{process}")
         self.unmarked: str | None = None
@@ -45,7 +45,7 @@ class Attempt:
             os.unlink(self._path)
 
 
-def crashed_attempts(bundle: str, folder: str = "/tmp") -> dict[str, str]:
+def crashed_attempts(bundle: str, folder: str) -> dict[str, str]:
     """The variants of this bundle whose process died at the first run, with their markers' paths.
 
     A process is known by its number and start time, so that a new one with an old number is not
@@ -58,8 +58,7 @@ def crashed_attempts(bundle: str, folder: str = "/tmp") -> dict[str, str]:
         return {}
     crashed = {}
     for name in names:
-        variant, _, process = name[len(prefix) :].partition(".")
-        number, _, started = process.partition(".")
+        variant, number, started = [*name[len(prefix) :].rsplit(".", 2), "", ""][:3]
         if number.isdecimal() and _started(int(number)) != started:
             crashed[variant] = os.path.join(folder, name)
     return crashed

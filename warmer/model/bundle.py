@@ -34,15 +34,15 @@ class BundledSession:
     its outputs compared; a variant whose outputs differ gives way to the next. `variant` names the
     one in use, `passed_over` says of each that was not used why.
 
-    `manifest` is the path of manifest.json, `markers` the folder of the attempts' markers. Raises
-    ModelCorrupt for a file that is missing or not as the manifest says, and BundleMismatch where no
-    variant can be used here.
+    `manifest` is the path of manifest.json; the attempts' markers are kept in TMPDIR, or /tmp.
+    Raises ModelCorrupt for a file that is missing or not as the manifest says, and BundleMismatch
+    where no variant can be used here.
     """
 
-    def __init__(self, manifest: str, markers: str = "/tmp") -> None:
+    def __init__(self, manifest: str) -> None:
         self._folder = os.path.dirname(manifest)
         self._manifest = read_manifest(manifest)
-        self._markers = markers
+        self._markers = os.environ.get("TMPDIR") or "/tmp"
         self.passed_over: list[str] = []
         self._verified: set[str] = set()
         if self._manifest.samples is not None:
