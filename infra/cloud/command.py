@@ -19,7 +19,7 @@ from infra.cloud.deploy import deploy
 from infra.cloud.deployed import DEFAULT_STACK
 from infra.cloud.isolation import WITHOUT_NAMESPACES
 from infra.cloud.sam_build import build, build_environment
-from infra.cloud.settings import CpuShare, Isolation, MemoryLimit, Routing
+from infra.cloud.settings import CpuShare, Isolation, MemoryLimit, NetworkMode, Routing
 from infra.cloud.status import environment_table, fetch, reading
 from warmer.errors import ConfigurationError
 
@@ -98,6 +98,15 @@ def cloud() -> None:
     default="namespaces",
     show_default=True,
     help=f"For machines that forbid namespaces: with process, {WITHOUT_NAMESPACES}.",
+)
+@click.option(
+    "--network",
+    type=click.Choice(get_args(NetworkMode)),
+    default="private",
+    show_default=True,
+    help="What functions reach: private, their own loopback interface and this cloud, not the "
+    "internet (which on AWS they do, outside a VPC) and no other service here; shared, whatever "
+    "this machine reaches, with its ports, as isolation process needs.",
 )
 @click.option(
     "--clock-rate",
@@ -202,6 +211,11 @@ def _tell(running: LocalCloud, stack: str, outputs: dict[str, str] | None) -> No
     click.echo("Not isolated:")
     for sentence in running.not_isolated:
         click.echo(f"  - {sentence}")
+    if running.network == "private":
+        click.echo(
+            "Functions reach this cloud and their own loopback interface only: not the internet, "
+            "which on AWS they do outside a VPC (--network shared)."
+        )
 
 
 @cloud.command()

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from infra.cloud.acceptor import Accepted
 from infra.cloud.environment import Environment, Host, State
 from infra.cloud.execution import Status, execute
 from infra.cloud.failure import RestoreFailed
 from infra.cloud.function import FunctionVersion, InitType, Invocation, Outcome
 from infra.cloud.ledger import Ledger
 from infra.cloud.log_stream import LogPump, LogSink, LogStream
+from infra.cloud.network import Network
 from infra.cloud.pool import Concurrency, Pool, ScalingRate
 from infra.cloud.provisioner import Provisioned, Provisioner, Stock
 from infra.cloud.sandbox import Sandbox, SandboxFactory
@@ -47,15 +49,25 @@ class DataPlane:
     causes a new one and waits for its INIT. An environment is frozen while it is idle, and ended
     when T has passed since its last request, or when it has reached its maximum lifetime.
     Thread-safe. Two threads of its own: one ends idle environments, one reads their output; a third
-    starts processes, which die with it; more while environments are provisioned.
+    starts processes, which die with it; a fourth accepts functions' connections to the cloud; more
+    while environments are provisioned.
 
-    Each environment holds some four open files, so the process's soft limit is raised to the hard
+    accepted: gets what functions connect to the port of `settings.endpoint_url` in private
+    networks; without it nobody listens there.
+
+    Each environment holds some six open files, so the process's soft limit is raised to the hard
     one. Raises CloudError when the isolation asked for is not to be had.
     """
 
-    def __init__(self, settings: CloudSettings, ledger: Ledger, logs: LogSink) -> None:
+    def __init__(
+        self,
+        settings: CloudSettings,
+        ledger: Ledger,
+        logs: LogSink,
+        accepted: Accepted | None = None,
+    ) -> None:
         self._ledger = ledger
-        self._factory = SandboxFactory(settings)
+        self._factory = SandboxFactory(settings, accepted)
         _raise_open_files()
         self._changed = threading.Condition()
         self._pool: Pool[Environment] = Pool(settings)
@@ -67,7 +79,10 @@ class DataPlane:
         self._reaper_wakes = math.inf
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
         self._logs = LogPump(logs, self._output_ended)
-        self._host = Host(settings, self._spawn, self._factory.task_root, ledger, self._logs)
+        factory = self._factory
+        self._host = Host(
+            settings, factory.networks.create, self._spawn, factory.task_root, ledger, self._logs
+        )
         self._provisioner = Provisioner(
             Stock(self._changed, self._all.values, self._create, self._release, self._retire)
         )
@@ -327,9 +342,14 @@ class DataPlane:
                 self._end(environment, reason)
 
     def _spawn(
-        self, environment: str, version: FunctionVersion, variables: Mapping[str, str]
+        self,
+        environment: str,
+        version: FunctionVersion,
+        variables: Mapping[str, str],
+        network: Network,
     ) -> Sandbox:
-        return self._spawner.submit(self._factory.spawn, environment, version, variables).result()
+        made = self._spawner.submit(self._factory.spawn, environment, version, variables, network)
+        return made.result()
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

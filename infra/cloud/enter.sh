@@ -15,8 +15,9 @@ shift 2
 # Joined while the machine's file systems can be reached; 0 means this process.
 for procs; do echo 0 >"$procs"; done
 
-mount --all --fstab "$fstab"
+# In this order: once the machine's folders are covered, no tool of it may be needed.
 mount -o remount,bind,ro /
+mount --all --fstab "$fstab"
 cd /var/task
 unset OLDPWD
 ulimit -n 1024

@@ -24,6 +24,7 @@ from infra.cloud.failure import (
 from infra.cloud.function import FunctionVersion, InitType, Invocation
 from infra.cloud.ledger import Ledger
 from infra.cloud.log_stream import LogPump, LogStream
+from infra.cloud.network import Network
 from infra.cloud.runtime_api import MAX_RESPONSE_BYTES, Call, RuntimeApi, RuntimeGone
 from infra.cloud.sandbox import Sandbox
 from infra.cloud.settings import CloudSettings
@@ -41,12 +42,14 @@ _PREPARED_INIT_SECONDS = 130.0
 class Host:
     """What environments run on.
 
+    network: makes a network for one sandbox.
     spawn: makes a sandbox, from the one thread that lives as long as the cloud.
     task_root: where a version's package is, as the function sees it.
     """
 
     settings: CloudSettings
-    spawn: Callable[[str, FunctionVersion, Mapping[str, str]], Sandbox]
+    network: Callable[[], Network]
+    spawn: Callable[[str, FunctionVersion, Mapping[str, str], Network], Sandbox]
     task_root: Callable[[FunctionVersion], str]
     ledger: Ledger
     logs: LogPump
@@ -78,6 +81,7 @@ class Environment:
         self._host = host
         self._api = RuntimeApi()
         self._sandbox: Sandbox | None = None
+        self._network: Network | None = None
         self._waiting: Call | None = None
         self._parked: Call | None = None
         self._frozen = False
@@ -250,21 +254,21 @@ class Environment:
         """End its processes; let go of ports, pipes and folders. The log keeps its last lines."""
         self.state = "ended"
         self._stop()
-        self._api.close()
         self._host.logs.deliver(self.stream)
         self._host.ledger.ended(self.id, reason)
 
     def _start(self) -> float:
         """Start the processes. Returns when the interpreter was executed, in monotonic seconds."""
         host = self._host
+        self._network = network = host.network()
         variables = function_variables(
             self.version,
             host.settings,
             self.stream.name,
-            self._api.address,
+            network.runtime_api_address,
             host.task_root(self.version),
         )
-        sandbox = host.spawn(self.id, self.version, variables)
+        sandbox = host.spawn(self.id, self.version, variables, network)
         with self._kill_lock:
             self._sandbox = sandbox
             if self._killed:
@@ -275,7 +279,7 @@ class Environment:
             if self._killed:
                 # A kill that came before the namespace was made may have missed what is inside.
                 sandbox.kill()
-        self._api.watch(sandbox.ended)
+        self._api.watch(network.runtime_api, sandbox.ended)
         host.ledger.init_started(self.id, sandbox.pid)
         host.logs.watch(self.stream, sandbox.output)
         return began
@@ -286,12 +290,15 @@ class Environment:
             sandbox, self._sandbox = self._sandbox, None
         self._waiting = self._parked = None
         self._frozen = False
-        if sandbox is None:
-            return Exit(0)
-        self._peak_memory_mb = max(self._peak_memory_mb, sandbox.peak_memory_mb())
-        self._api.unwatch()
-        ended = sandbox.end()
-        self._host.logs.unwatch(self.stream, sandbox.output)
+        ended = Exit(0)
+        if sandbox is not None:
+            self._peak_memory_mb = max(self._peak_memory_mb, sandbox.peak_memory_mb())
+            self._api.unwatch()
+            ended = sandbox.end()
+            self._host.logs.unwatch(self.stream, sandbox.output)
+        network, self._network = self._network, None
+        if network is not None:
+            network.close()
         return ended
 
     def _await_next(self, deadline: float, may_park: bool = False) -> None:

@@ -1,7 +1,7 @@
 """What an execution environment sees of files, as an fstab that is mounted in its own namespace.
 
 Folders that Lambda has and the machine must not share are built in a staging place and then laid
-over the machine's: /tmp, /var, /opt, /dev/shm and the user's home. Nothing is created in the
+over the machine's: /tmp, /var, /opt, /run, /dev/shm and the user's home. Nothing is created in the
 machine's own folders.
 """
 
@@ -23,15 +23,20 @@ class Filesystem:
     runtime: the virtual environment that becomes /var/lang.
     state: a folder of the cloud's own, where staging places and merged layers are kept.
     home: the user's home, hidden from functions; by default that of the user who runs the cloud.
+    run: whether /run is hidden, where services of this machine have their sockets.
     """
 
-    def __init__(self, runtime: Path, state: Path, home: Path | None = None) -> None:
+    def __init__(
+        self, runtime: Path, state: Path, home: Path | None = None, run: bool = True
+    ) -> None:
         self._runtime = runtime.resolve()
         self._state = state.resolve()
         self._interpreters = interpreter_folders(runtime)
         hidden = [Path(name) for name in ("/tmp", "/var", "/opt")]
-        if Path("/dev/shm").is_dir():
-            hidden.append(Path("/dev/shm"))
+        # With the machine's network its /run is needed: name resolution may depend on it.
+        for name in ("/dev/shm", "/run") if run else ("/dev/shm",):
+            if Path(name).is_dir():
+                hidden.append(Path(name))
         home = _home() if home is None else home.resolve()
         # A home such as / or /usr/... is no home to hide, and one in /var is hidden already.
         if home.is_dir() and home.parts[:2] in {("/", "root"), ("/", "home"), ("/", "Users")}:

@@ -6,15 +6,20 @@ import shutil
 from pathlib import Path
 
 from infra.cloud.function import FunctionVersion
-from infra.cloud.settings import Isolation
+from infra.cloud.settings import Isolation, NetworkMode
 from warmer.errors import CloudError
 
-__all__ = ["WITHOUT_NAMESPACES", "not_isolated", "refuse_unisolated"]
+__all__ = ["SHARED_NETWORK", "WITHOUT_NAMESPACES", "not_isolated", "refuse_unisolated"]
 
 # What to tell a user who chose isolation "process".
 WITHOUT_NAMESPACES = "environments share /tmp, files and processes with this machine"
 
-_NETWORK = "environments share the network with this machine, and reach whatever it reaches"
+# And one who chose network "shared".
+SHARED_NETWORK = (
+    "environments share the network with this machine: they reach whatever it reaches, and a port "
+    "is one environment's or another's"
+)
+_FILES = "environments can read this machine's files outside /tmp, /var, /opt and your home"
 _WITH_PROCESS = (
     WITHOUT_NAMESPACES,
     "a file in /tmp can make another environment look warm: TMPDIR is each one's own",
@@ -28,8 +33,8 @@ _TOOLS = ("setpriv",)
 _PROC = Path("/proc/self")
 
 
-def not_isolated(isolation: Isolation) -> tuple[str, ...]:
-    """What environments share under an isolation, one sentence each; CloudError where none can run.
+def not_isolated(isolation: Isolation, network: NetworkMode) -> tuple[str, ...]:
+    """What environments share by these choices, one sentence each; CloudError where none can run.
 
     Raises CloudError on a machine, such as macOS, that lacks what even isolation "process" needs.
     """
@@ -40,7 +45,8 @@ def not_isolated(isolation: Isolation) -> tuple[str, ...]:
             f"Execution environments need Linux, and this machine lacks {lacking}: run the cloud "
             "in a Linux virtual machine or container (on Linux, install util-linux)"
         )
-    return (_NETWORK,) if isolation == "namespaces" else (_NETWORK, *_WITH_PROCESS)
+    shared = () if network == "private" else (SHARED_NETWORK,)
+    return (*shared, _FILES) if isolation == "namespaces" else (*shared, *_WITH_PROCESS)
 
 
 def refuse_unisolated(version: FunctionVersion) -> None:

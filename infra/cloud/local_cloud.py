@@ -43,7 +43,14 @@ from infra.cloud.ledger import Ledger
 from infra.cloud.packages import PackageStore
 from infra.cloud.runtime import runtime_python
 from infra.cloud.schedules import Schedules
-from infra.cloud.settings import CloudSettings, CpuShare, Isolation, MemoryLimit, Routing
+from infra.cloud.settings import (
+    CloudSettings,
+    CpuShare,
+    Isolation,
+    MemoryLimit,
+    NetworkMode,
+    Routing,
+)
 from infra.cloud.status import describe
 from infra.cloud.telemetry import Telemetry
 from warmer.errors import CloudError
@@ -64,7 +71,7 @@ class Options:
     runtime: the environment with awslambdaric and boto3 that `make setup` creates.
     metric_delay_seconds: cloud time after which CloudWatch knows what was measured.
     max_lifetime_seconds: maximum lifetime of an execution environment, in cloud time; None: none.
-    account_concurrency, routing, memory_limit, cpu, isolation: as in `CloudSettings`.
+    account_concurrency, routing, memory_limit, cpu, isolation, network: as in `CloudSettings`.
     seed: makes random routing, and weighted aliases, repeatable.
     """
 
@@ -81,6 +88,7 @@ class Options:
     memory_limit: MemoryLimit = "auto"
     cpu: CpuShare = "unlimited"
     isolation: Isolation = "namespaces"
+    network: NetworkMode = "private"
 
 
 class LocalCloud:
@@ -94,7 +102,8 @@ class LocalCloud:
         self.ledger = Ledger()
         self._telemetry = Telemetry(self.clock, self.ledger, REGION, options.metric_delay_seconds)
         python = runtime_python(options.runtime)
-        self.not_isolated = not_isolated(options.isolation)
+        self.network = options.network
+        self.not_isolated = not_isolated(options.isolation, options.network)
         with ExitStack() as undo:
             self._server = _listen(options.port)
             undo.callback(self._server.server_close)
@@ -118,10 +127,11 @@ class LocalCloud:
                 memory_limit=options.memory_limit,
                 cpu=options.cpu,
                 isolation=options.isolation,
+                network=options.network,
             )
             logs.install()
             sink = logs.CloudWatchLogs(DEFAULT_ACCOUNT_ID, REGION, self._telemetry.logged)
-            self.plane = DataPlane(settings, self.ledger, sink)
+            self.plane = DataPlane(settings, self.ledger, sink, self._server.process_request)
             undo.pop_all()
         control = functions.ControlSettings(
             packages=PackageStore(self._state / "packages"),

@@ -64,30 +64,34 @@ class Call:
 
 
 class RuntimeApi:
-    """Listens on a loopback port of its own: who asks there is the environment that was told it.
+    """Serves a listening socket that one environment alone was told of.
 
     Not thread-safe: the thread that owns the environment uses it.
     """
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=16)
-        self._listener.setblocking(False)
+        self._listener: socket.socket | None = None
         self._connections: dict[int, tuple[socket.socket, RequestParser]] = {}
         self._poll = select.poll()
-        self._poll.register(self._listener, select.POLLIN)
         self._ended: int | None = None
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
 
-    def watch(self, ended: int) -> None:
-        """Raise RuntimeGone from `receive` once this descriptor becomes readable or is hung up."""
-        self._ended = ended
+    def watch(self, listener: socket.socket, ended: int) -> None:
+        """Serve a new environment's processes, until `unwatch`.
+
+        listener: where they connect. ended: once this descriptor becomes readable or is hung up,
+        `receive` raises RuntimeGone. Both stay the caller's.
+        """
+        listener.setblocking(False)
+        self._listener, self._ended = listener, ended
+        self._poll.register(listener, select.POLLIN)
         self._poll.register(ended, select.POLLIN)
 
     def unwatch(self) -> None:
-        """Forget the descriptor and the connections: the environment's processes are ending."""
-        if self._ended is not None:
-            self._poll.unregister(self._ended)
-            self._ended = None
+        """Forget the descriptors and the connections: the environment's processes are ending."""
+        for descriptor in (self._listener, self._ended):
+            if descriptor is not None:
+                self._poll.unregister(descriptor)
+        self._listener = self._ended = None
         for connection, _ in list(self._connections.values()):
             self._drop(connection)
 
@@ -108,8 +112,8 @@ class RuntimeApi:
             for descriptor, _ in ready:
                 if descriptor == self._ended:
                     gone = True  # but what it sent before it ended still counts
-                elif descriptor == self._listener.fileno():
-                    self._accept()
+                elif self._listener is not None and descriptor == self._listener.fileno():
+                    self._accept(self._listener)
                 elif (call := self._read(descriptor)) is not None:
                     return call
             if gone and len(ready) == 1:
@@ -136,16 +140,9 @@ class RuntimeApi:
         body = json.dumps({"errorMessage": message, "errorType": error_type}).encode()
         self.answer(call, status, body)
 
-    def close(self) -> None:
-        """Close the port and every connection."""
-        self._listener.close()
-        for connection, _ in self._connections.values():
-            connection.close()
-        self._connections.clear()
-
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         with suppress(BlockingIOError, ConnectionAbortedError):  # it may have gone again
-            connection, _ = self._listener.accept()
+            connection, _ = listener.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setblocking(False)
             self._connections[connection.fileno()] = connection, RequestParser(MAX_RESPONSE_BYTES)

@@ -2,8 +2,8 @@
 
 With isolation "namespaces" an environment has its own mount and pid namespaces: /tmp, /var, /opt,
 /dev/shm and the user's home are its own, the package is /var/task, the runtime /var/lang, the
-layers /opt, all read-only, and so is the machine's root file system. Not isolated: the network, and
-file systems mounted elsewhere.
+layers /opt, all read-only, and so is the machine's root file system. Not isolated: file systems
+mounted elsewhere, and the network, unless that is private: see `infra.cloud.network`.
 
 With isolation "process" only the process and TMPDIR are an environment's own.
 
@@ -23,12 +23,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 
+from infra.cloud.acceptor import Accepted
 from infra.cloud.cgroup import Cgroup, Cgroups, CgroupsRefused, Controller
 from infra.cloud.failure import Exit
 from infra.cloud.filesystem import Filesystem
 from infra.cloud.freezer import Freezer, GroupFreezer, NamespaceFreezer
 from infra.cloud.function import FunctionVersion
 from infra.cloud.isolation import WITHOUT_NAMESPACES, refuse_unisolated
+from infra.cloud.network import Network, networks
 from infra.cloud.settings import CloudSettings
 from warmer.errors import CloudError
 
@@ -230,27 +232,40 @@ class SandboxFactory:
 
     A sandbox dies with the thread that spawned it: that is how it dies with the cloud.
     Raises CloudError when the wanted isolation is not to be had.
-    user_namespace: as in `namespaces_refused`.
+    accepted: as in `DataPlane`. user_namespace: as in `namespaces_refused`.
     """
 
-    def __init__(self, settings: CloudSettings, user_namespace: bool | None = None) -> None:
+    def __init__(
+        self,
+        settings: CloudSettings,
+        accepted: Accepted | None = None,
+        user_namespace: bool | None = None,
+    ) -> None:
         self._isolated = settings.isolation == "namespaces"
         self._user = os.geteuid() != 0 if user_namespace is None else user_namespace
         self._runtime = settings.runtime.resolve()
         self._folder = settings.state.resolve() / "environments"
         self._folder.mkdir(exist_ok=True)
-        self._filesystem = Filesystem(settings.runtime, settings.state)
+        private = settings.network == "private"
+        self._filesystem = Filesystem(settings.runtime, settings.state, run=private)
         if self._isolated and (reason := namespaces_refused(self._user)) is not None:
             raise CloudError(
                 f"This machine does not allow namespaces ({reason}). Allow them (in a container: "
                 "add CAP_SYS_ADMIN, or permit user namespaces), or choose isolation='process' "
-                f"(`warmer cloud up --isolation process`): "
+                "with network='shared' (`warmer cloud up --isolation process --network shared`): "
                 f"then {WITHOUT_NAMESPACES}."
             )
         self._cgroups = _cgroups(settings)
+        try:
+            self.networks = networks(settings, accepted, self._user)
+        except CloudError:
+            if self._cgroups is not None:
+                self._cgroups.close()
+            raise
 
     def close(self) -> None:
         """Let go of what all sandboxes share; each must have ended."""
+        self.networks.close()
         if self._cgroups is not None:
             self._cgroups.close()
 
@@ -259,11 +274,15 @@ class SandboxFactory:
         return "/var/task" if self._isolated else str(version.code.resolve())
 
     def spawn(
-        self, environment: str, version: FunctionVersion, variables: Mapping[str, str]
+        self,
+        environment: str,
+        version: FunctionVersion,
+        variables: Mapping[str, str],
+        network: Network,
     ) -> Sandbox:
         """Start the processes of an environment; `variables` are all that the function will see.
 
-        Raises CloudError.
+        network: made by `networks`; the caller closes it. Raises CloudError.
         """
         if not self._isolated:
             refuse_unisolated(version)
@@ -275,20 +294,22 @@ class SandboxFactory:
                 cgroup = self._cgroups.create(environment, version.memory_mb)
             command = self._command(environment, version, folder, variables)
             joins = () if cgroup is None else map(str, cgroup.joins)
-            return self._launch([*command, *joins], folder, cgroup)
+            return self._launch(network, [*command, *joins], folder, cgroup)
         except OSError as error:
             if cgroup is not None:
                 cgroup.remove()
             shutil.rmtree(folder, ignore_errors=True)
             raise CloudError(f"An execution environment could not be made: {error}") from error
 
-    def _launch(self, command: list[str], folder: Path, cgroup: Cgroup | None) -> Sandbox:
+    def _launch(
+        self, network: Network, command: list[str], folder: Path, cgroup: Cgroup | None
+    ) -> Sandbox:
         ended, report = os.pipe()
         try:
             # The launcher's own complaints are not the function's output.
             with (folder / "complaints").open("wb") as complaints:
                 process = subprocess.Popen(
-                    command,
+                    [*_DIE_WITH_CLOUD, *network.entry, *command],
                     stdin=report,
                     stdout=subprocess.PIPE,
                     stderr=complaints,
@@ -324,7 +345,7 @@ class SandboxFactory:
             command = [*_namespace_command(self._user), "sh", str(_HERE / "enter.sh"), str(fstab)]
         else:
             command = ["sh", str(_HERE / "enter_process.sh"), str(self._runtime)]
-        return [*_DIE_WITH_CLOUD, *command, str(listing)]
+        return [*command, str(listing)]
 
     def _private_folder(self, folder: Path) -> dict[str, str]:
         own = folder / "tmp"

@@ -9,9 +9,10 @@ from typing import Literal, get_args
 
 from warmer.errors import ConfigurationError
 
-__all__ = ["CloudSettings", "CpuShare", "Isolation", "MemoryLimit", "Routing"]
+__all__ = ["CloudSettings", "CpuShare", "Isolation", "MemoryLimit", "NetworkMode", "Routing"]
 
 Isolation = Literal["namespaces", "process"]
+NetworkMode = Literal["private", "shared"]
 Routing = Literal["most-recently-used", "random"]
 MemoryLimit = Literal["auto", "required", "none"]
 CpuShare = Literal["unlimited", "proportional"]
@@ -42,6 +43,10 @@ class CloudSettings:
         (CloudError where that is not to be had), or "unlimited".
     isolation: "namespaces", or "process" where the kernel forbids them: then environments share
         /tmp with each other and with this machine.
+    network: "private" gives each environment a loopback interface of its own, on which it also
+        reaches the cloud, and nothing else; "shared" is this machine's network, and the only one
+        with isolation "process". (Lambda's functions outside a VPC do reach the internet: Lambda
+        developer guide, "Giving Lambda functions access to resources in an Amazon VPC".)
 
     Raises ConfigurationError for a value that cannot be used.
     """
@@ -60,6 +65,7 @@ class CloudSettings:
     memory_limit: MemoryLimit = "auto"
     cpu: CpuShare = "unlimited"
     isolation: Isolation = "namespaces"
+    network: NetworkMode = "private"
 
     def __post_init__(self) -> None:
         _check_positive("idle_seconds", self.idle_seconds)
@@ -75,6 +81,10 @@ class CloudSettings:
         _check_choice("cpu", self.cpu, get_args(CpuShare))
         _check_choice("routing", self.routing, get_args(Routing))
         _check_choice("isolation", self.isolation, get_args(Isolation))
+        _check_choice("network", self.network, get_args(NetworkMode))
+        if self.isolation == "process" and self.network == "private":
+            expected = "'shared' with isolation 'process' (`--network shared`)"
+            raise ConfigurationError("network", self.network, expected)
         if not (self.runtime / "bin" / "python3").exists():
             expected = "a virtual environment with awslambdaric (`make setup` creates it)"
             raise ConfigurationError("runtime", str(self.runtime), expected)

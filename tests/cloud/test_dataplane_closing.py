@@ -114,7 +114,14 @@ from tests.cloud.sample_function import Recorder, Together, call, deploy, wait_u
 
 folder, runtime, isolation = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 plane = DataPlane(
-    CloudSettings(runtime=runtime, state=folder, isolation=isolation), Ledger(), Recorder()
+    CloudSettings(
+        runtime=runtime,
+        state=folder,
+        isolation=isolation,
+        network="private" if isolation == "namespaces" else "shared",
+    ),
+    Ledger(),
+    Recorder(),
 )
 idle, slow, busy = deploy(folder), deploy(folder, "import time\\ntime.sleep(60)"), deploy(folder)
 call(plane, idle)

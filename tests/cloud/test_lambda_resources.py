@@ -185,7 +185,7 @@ def test_a_machine_without_control_groups_is_told_plainly(
 
     monkeypatch.setattr(sandbox_module, "Cgroups", refuse)
     with caplog.at_level(logging.WARNING, "warmer.cloud"):
-        SandboxFactory(cloud_settings())
+        SandboxFactory(cloud_settings()).close()
     assert "memory limits are not enforced" in caplog.text
     assert "Permission denied" in caplog.text
     with pytest.raises(CloudError, match=r"Memory cannot be limited.*Permission denied.*as root"):

@@ -185,7 +185,7 @@ def test_a_plain_user_gets_the_same_through_a_user_namespace(
     monkeypatch.setattr(
         dataplane_module,
         "SandboxFactory",
-        lambda settings: SandboxFactory(settings, user_namespace=True),
+        lambda settings, accepted: SandboxFactory(settings, accepted, user_namespace=True),
     )
     running, version = start(), deploy(tmp_path)
     assert evaluate(running.plane, version, "sorted(os.listdir('/var'))") == ["lang", "task"]
@@ -197,7 +197,7 @@ def test_without_namespaces_a_function_still_runs(start: Start, tmp_path: Path) 
     """With isolation "process" the package runs where it is, with a TMPDIR of its own."""
     # Names that the launcher might use itself must be the function's alone.
     variables = {"python": "/bin/false", "procs": "p", "pid": "7"}
-    running = start(isolation="process")
+    running = start(isolation="process", network="shared")
     version = deploy(tmp_path, variables=variables)
     assert evaluate(running.plane, version, "os.getcwd()") == str(version.code)
     assert evaluate(running.plane, version, "os.environ['python']") == "/bin/false"
