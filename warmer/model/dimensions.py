@@ -19,6 +19,8 @@ __all__ = ["Dimensions"]
 _BATCH = (1, 2, 3, 64)
 _LENGTH = (64, 1, 512, 32, 224, 128, 16, 2, 256, 3, 1024, 3000)
 _IMAGE = (224, 64, 32, 48, 1, 512, 640, 256, 384)
+_VOLUME = (16, 32, 64, 1, 8, 2)
+_CHANNELS = (3, 1, 4, 64, 2, 16, 32, 128)
 _RANKS = (1, 2, 3, 4, 0, 5)
 
 # Operators with two operands that broadcast.
@@ -141,10 +143,15 @@ def _usual(shape: tuple[Dimension, ...], axis: int) -> tuple[int, ...]:
     size = shape[axis]
     if axis == 0 or (isinstance(size, str) and "batch" in size.lower()):
         return _BATCH
-    sides = [not isinstance(side, int) for side in shape[2:]]
-    if len(shape) >= 4 and axis >= 2 and len(sides) >= 2 and all(sides):
-        return _IMAGE
-    return _LENGTH
+    if len(shape) < 4 or not all(_is_open(side) for side in shape[2:]):
+        return _LENGTH
+    if axis == 1:
+        return _CHANNELS
+    return _IMAGE if len(shape) == 4 else _VOLUME
+
+
+def _is_open(size: Dimension) -> bool:
+    return not isinstance(size, int)
 
 
 def _asked(demands: Sequence[Demand], axis: int, rank: int, unranked: bool) -> list[int]:

@@ -211,6 +211,7 @@ def _listed(specs: Mapping[str, TensorSpec]) -> str:
     return ", ".join(f"{name!r} ({spec})" for name, spec in specs.items()) or "it has none"
 
 
-def _summary(value: object) -> str:
+def _summary(value: object) -> object:
+    """The value as an error shows it: not all of a long one."""
     text = repr(value)
-    return text if len(text) <= 200 else f"{text[:197]}..."
+    return value if len(text) <= 200 else f"{text[:197]}..."
