@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from infra.cloud.function import FunctionVersion
 from infra.cloud.provisioner import Provisioned
 from tests.cloud.conftest import Running, Start
@@ -52,6 +54,10 @@ def _ping(running: Running, version: FunctionVersion, ping: Ping) -> Reply:
     return reply
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Lambda SnapStart runtime hooks",
+    "What a before-snapshot hook warms is warm after the restore",
+)
 def test_priming_is_finished_before_the_snapshot(start: Start, tmp_path: Path) -> None:
     """What INIT had no time for is warm when a request comes, and only connections are made again.
 
@@ -68,6 +74,10 @@ def test_priming_is_finished_before_the_snapshot(start: Start, tmp_path: Path) -
     assert calls[1][1] < invocation.started < calls[2][1]
 
 
+@pytest.mark.aws(
+    "Lambda developer guide: Handling uniqueness with Lambda SnapStart",
+    "What must be unique is made again after the restore",
+)
 def test_a_restored_environment_is_a_new_one(start: Start, tmp_path: Path) -> None:
     """Its id is not the snapshot's, and its first ping finds it new and just begun.
 
@@ -87,10 +97,7 @@ def test_a_restored_environment_is_a_new_one(start: Start, tmp_path: Path) -> No
 
 
 def test_on_demand_the_first_ping_finishes_what_init_left(start: Start, tmp_path: Path) -> None:
-    """Never a user's request, which finds things as they are.
-
-    AWS page: "Understanding the Lambda execution environment lifecycle".
-    """
+    """Never a user's request, which finds things as they are."""
     running, version = start(idle_seconds=600), _deploy(tmp_path)
     said = json.loads(running.plane.invoke(version, request(version)).payload)
     assert [what for what, _ in said["calls"]] == ["connection"]
