@@ -159,6 +159,8 @@ class _Build:
             else:
                 candidate.rejected = moved.rejected
                 graph.unlink()
+        if not (whole / WEIGHTS_NAME).stat().st_size:
+            (whole / WEIGHTS_NAME).unlink()
         if not kept:
             raise ModelCorrupt(
                 f"{self._source}: no variant is right ({self._original.rejected}), and the "

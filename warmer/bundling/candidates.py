@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from warmer.bundling.trial import Answer, Failed, Form, Optimisation, Trials
-from warmer.bundling.weights import LEAST_BYTES, depends_on_processor
+from warmer.bundling.weights import LEAST_BYTES, depends_on_processor, has_packed_matrices
 from warmer.model.golden import difference
 
 __all__ = ["WEIGHTS_NAME", "Candidate", "Expectation", "chosen", "make_candidates", "measure"]
@@ -114,12 +114,14 @@ def make_candidates(
         candidates.append(candidate)
         task = Optimisation(model, graph, WEIGHTS_NAME, level, packed, LEAST_BYTES)
         try:
-            trials.optimise(task)
+            answer = trials.optimise(task, expectation.feeds)
         except Failed as error:
-            candidate.rejected = f"it could not be made: {error}"
+            candidate.rejected = str(error)
             continue
         candidate.bound = depends_on_processor(graph)
-        validate(candidate, trials, expectation)
+        _compare(candidate, answer, expectation)
+        if packed and candidate.rejected is None and not has_packed_matrices(graph):
+            candidate.rejected = "there is no matrix to pack"
     return candidates
 
 
@@ -130,6 +132,10 @@ def validate(candidate: Candidate, trials: Trials, expectation: Expectation) -> 
     except Failed as error:
         candidate.rejected = str(error)
         return
+    _compare(candidate, answer, expectation)
+
+
+def _compare(candidate: Candidate, answer: Answer, expectation: Expectation) -> None:
     candidate.difference = expectation.largest_difference(answer.outputs)
     if not candidate.difference <= expectation.tolerance:
         candidate.rejected = (

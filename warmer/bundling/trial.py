@@ -82,9 +82,10 @@ class Trials:
         ratio: float = self._child(_compare, original, other, feeds)
         return ratio
 
-    def optimise(self, task: Optimisation) -> None:
-        """Write an optimised form of a model. Raises Failed."""
-        self._child(_optimise, task)
+    def optimise(self, task: Optimisation, feeds: Sequence[Mapping[str, Any]]) -> Answer:
+        """Write an optimised form of a model, and run it with each of the feeds. Raises Failed."""
+        answer: Answer = self._child(_optimise, task, feeds)
+        return answer
 
     def _child(self, function: Any, *arguments: object) -> Any:
         result = self._folder / "result.pickle"
@@ -160,7 +161,7 @@ def _seconds(session: Session, feeds: Mapping[str, Any]) -> float:
     return time.perf_counter() - began
 
 
-def _optimise(task: Optimisation) -> None:
+def _optimise(task: Optimisation, feeds: Sequence[Mapping[str, Any]]) -> Answer:
     onnxruntime = runtime()
     options = session_options(Threads.here())
     levels = onnxruntime.GraphOptimizationLevel
@@ -175,6 +176,7 @@ def _optimise(task: Optimisation) -> None:
     }.items():
         options.add_session_config_entry(f"session.{key}", value)
     onnxruntime.InferenceSession(str(task.model), options, ["CPUExecutionProvider"])
+    return _run(Form(task.graph, optimised=task.level == "all"), feeds)
 
 
 def _peak_mb() -> float:

@@ -12,7 +12,7 @@ import onnx
 
 from warmer.errors import ModelCorrupt
 
-__all__ = ["LEAST_BYTES", "Weights", "depends_on_processor", "read_graph"]
+__all__ = ["LEAST_BYTES", "Weights", "depends_on_processor", "has_packed_matrices", "read_graph"]
 
 LEAST_BYTES = 1024
 """Smaller tensors stay in the graph, where shapes and axes are looked for."""
@@ -79,6 +79,15 @@ def read_graph(path: Path) -> Any:
     if not model.graph.node and not model.graph.output:
         raise ModelCorrupt(f"{path} holds no graph; export or copy the model again")
     return model
+
+
+def has_packed_matrices(graph: Path) -> bool:
+    """Whether the graph refers to matrices as its kernels want them."""
+    return any(
+        entry.key.startswith("prepacked_")
+        for tensor in _tensors(read_graph(graph).graph)
+        for entry in tensor.external_data
+    )
 
 
 def depends_on_processor(graph: Path) -> bool:
