@@ -95,6 +95,19 @@ def test_a_large_table_is_covered_by_several_sets_of_inputs(tmp_path: Path) -> N
     assert np.diff(np.sort(rows)).max() * 256 * 4 < 2 * 40_000 * 256 * 4 / rows.size
 
 
+def test_what_was_found_can_be_recorded(tmp_path: Path) -> None:
+    """A bundle keeps it, so that INIT need not search: read back, it is the same."""
+    path = embedding(tmp_path / "m.onnx", 40_000, 256)
+    samples, signature = found(path), Session(str(path)).signature
+    arrays = samples.recordable(signature)
+    assert arrays is not None
+    np.savez(tmp_path / "samples.npz", **arrays)  # type: ignore[arg-type]  # a stub's mistake
+    again = Samples.of(signature, str(tmp_path / "samples.npz"))
+    assert len(again.feeds) == len(samples.feeds)
+    for one, other in zip(again.feeds, samples.feeds, strict=True):
+        assert np.array_equal(one["ids"], other["ids"])
+
+
 def test_a_table_of_a_few_rows_bounds_the_numbers(tmp_path: Path) -> None:
     """Numbers beyond it would be refused."""
     assert found(embedding(tmp_path / "m.onnx", 2)).feeds[0]["ids"].max() == 1

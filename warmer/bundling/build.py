@@ -189,20 +189,12 @@ class _Build:
             shutil.copyfile(self._files.specification, whole / SPECIFICATION_NAME)
         if self._files.samples is not None:
             shutil.copyfile(self._files.samples, whole / SAMPLES_NAME)
-        elif self._files.specification is None and self._is_one_row():
-            _save(whole / SAMPLES_NAME, self._samples.feeds[0])
         else:
-            return None
+            arrays = self._samples.recordable(self._signature)
+            if self._files.specification is not None or arrays is None:
+                return None
+            _save(whole / SAMPLES_NAME, arrays)
         return SAMPLES_NAME
-
-    def _is_one_row(self) -> bool:
-        """Whether the first synthesised inputs, read back as recorded ones, are the same again."""
-        return bool(self._signature.inputs) and all(
-            isinstance(value, np.ndarray)
-            and (not spec.shape or isinstance(spec.shape[0], int) or value.shape[:1] == (1,))
-            for spec in self._signature.inputs
-            for value in (self._samples.feeds[0].get(spec.name),)
-        )
 
     def _variant(self, candidate: Candidate) -> Variant:
         uses_weights = any(

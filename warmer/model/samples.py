@@ -85,6 +85,27 @@ class Samples(Record):
         sources.update(dict.fromkeys(recorded, "recorded"))
         return cls(tuple(buckets) or (synthesis.complete({}),), sources)
 
+    def recordable(self, signature: Signature) -> dict[str, NDArray[Any]] | None:
+        """The first bucket as arrays by input name that give the same inputs when they are read.
+
+        None where arrays cannot say it: sequences, inputs left out, batches of more than one.
+        """
+        if not signature.inputs:
+            return None
+        arrays: dict[str, NDArray[Any]] = {}
+        for spec in signature.inputs:
+            values = [feeds[spec.name] for feeds in self.buckets[0]]
+            if not all(isinstance(value, np.ndarray) for value in values):
+                return None
+            by_row = bool(spec.shape) and not isinstance(spec.shape[0], int)
+            if by_row and all(value.shape[0] == 1 for value in values):
+                arrays[spec.name] = np.concatenate(values)
+            elif not by_row and all(np.array_equal(value, values[0]) for value in values):
+                arrays[spec.name] = values[0]
+            else:
+                return None
+        return arrays
+
 
 def _rows(
     signature: Signature, recorded: Mapping[str, NDArray[Any]], path: str

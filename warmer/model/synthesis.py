@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import time
+from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +198,7 @@ class _Search:
             else:
                 spec = self.specs[index - len(self._sizes)]
                 owners = {spec.name}
-                count = len(values.candidates(spec))
+                count = sum(1 for _ in values.candidates(spec))
             if choice[index] + 1 < count and (not blamed or owners & blamed):
                 neighbour = (*choice[:index], choice[index] + 1, *choice[index + 1 :])
                 if neighbour not in self._seen:
@@ -210,9 +211,9 @@ class _Search:
         values = self._values(choice)
         feeds: dict[str, Any] = dict(self._given)
         for spec, index in zip(self.specs, choice[len(self._sizes) :], strict=True):
-            candidates = values.candidates(spec, phase, phases)
-            # Other sizes can have fewer candidates.
-            feeds[spec.name] = candidates[min(index, len(candidates) - 1)]
+            # Other sizes can have fewer candidates: then the last one.
+            for candidate in islice(values.candidates(spec, phase, phases), index + 1):
+                feeds[spec.name] = candidate
         return feeds
 
     def elements(self, choice: tuple[int, ...]) -> int:

@@ -50,23 +50,23 @@ class Values:
         self._symbols = symbols
         self._operands = Operands(self._shape_of, constants)
 
-    def candidates(self, spec: TensorSpec, phase: int = 0, phases: int = 1) -> list[Value]:
-        """What `spec` may be given.
+    def candidates(self, spec: TensorSpec, phase: int = 0, phases: int = 1) -> Iterator[Value]:
+        """What `spec` may be given, best first, each made when it is asked for.
 
         Numbers of a table's rows are spread evenly over the table; each of `phases` phases takes
         rows that the others do not.
         """
-        shape = self._shapes[spec.name]
         arrays: list[NDArray[Any]] = []
-        for array in self._arrays(spec, shape, phase, phases):
+        for array in self._arrays(spec, self._shapes[spec.name], phase, phases):
             if not any(np.array_equal(array, other) for other in arrays):
                 arrays.append(array)
+                yield [array] * 2 if spec.sequence else array
             if len(arrays) == _MOST_CANDIDATES:
                 break
-        values: list[Value] = list(arrays)
         if spec.sequence:
-            values = [[array] * count for count in (2, 1, 3) for array in arrays]
-        return [*values, None] if spec.optional else values
+            yield from ([array] * count for count in (1, 3) for array in arrays)
+        if spec.optional:
+            yield None
 
     def phases(self, spec: TensorSpec) -> int:
         """How many sets of rows it takes until all pages of the input's table have been read."""
