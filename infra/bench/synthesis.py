@@ -237,17 +237,13 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     """The figures, and what was not primed, for people."""
     counted = [outcome for outcome in outcomes if outcome.counts]
     primed = [outcome for outcome in counted if outcome.primed == "ok"]
-    runs = Counter(
-        "1" if outcome.runs == 1 else "2 to 20" if outcome.runs <= 20 else "more"
-        for outcome in primed
-        if outcome.runs
-    )
+    runs = Counter(_range(outcome.runs) for outcome in primed)
     lines = [
         f"models in onnx.backend.test           {len(outcomes)}",
         f"that ONNX Runtime runs as supplied    {len(counted)}",
         f"primed from the graph alone           {len(primed)}, {len(primed) / len(counted):.2%}",
         "found in this many runs               "
-        + ", ".join(f"{key}: {runs[key]}" for key in ("1", "2 to 20", "more")),
+        + ", ".join(f"{key}: {runs[key]}" for key in ("none", "1", "2 to 20", "more")),
         f"seconds                               {seconds:.1f}",
     ]
     lines += [
@@ -256,6 +252,13 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
         if outcome.primed != "ok"
     ]
     return "\n".join(lines)
+
+
+def _range(runs: int) -> str:
+    """How a number of runs is counted; none are needed where there is no input to find."""
+    if runs < 2:
+        return "1" if runs else "none"
+    return "2 to 20" if runs <= 20 else "more"
 
 
 def main() -> None:
