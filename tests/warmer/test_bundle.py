@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -21,10 +22,10 @@ from warmer.model.store import locate
 
 @pytest.fixture
 def markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the attempts' markers."""
-    folder = tmp_path / "markers"
+    """The folder of the attempts' markers: this user's below TMPDIR."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    folder = tmp_path / f"warmer-{os.getuid()}"
     folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
     return folder
 
 
@@ -89,6 +90,17 @@ def test_where_every_variant_differs_init_fails(folder: Path) -> None:
     bundles.write(folder, [bundles.variant("fast")])
     with pytest.raises(PrimingError, match=r"wrong on this processor: fast: .* --tolerance"):
         warmer.load(folder)
+
+
+def test_a_variant_that_is_right_but_not_here_is_no_way_out(folder: Path) -> None:
+    """The others are for other machines."""
+    graphs.subtraction(folder / "fast.onnx")
+    other = bundles.variant("other", graph="original.onnx", cpu_features=("none",))
+    bundles.write(folder, [bundles.variant("fast"), other])
+    model = warmer.load(folder, policy="degrade")
+    assert "other: it was made for a processor with none" in str(model.priming.error)
+    assert model.report()["variant"] == "fast"
+    assert _add(model) == [[0, 1, 2]]
 
 
 def test_where_every_variant_differs_it_can_degrade(folder: Path) -> None:
@@ -195,7 +207,7 @@ def test_where_no_marker_can_be_written_it_is_reported(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full or read-only /tmp is no reason not to serve."""
-    monkeypatch.setenv("TMPDIR", str(folder / "none"))
+    monkeypatch.setenv("TMPDIR", str(folder / "fast.onnx"))
     model = warmer.load(folder)
     assert model.report()["variant"] == "fast"
     assert "no marker could be written" in str(model.report()["unmarked"])

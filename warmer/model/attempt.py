@@ -7,7 +7,7 @@ keeps /tmp when it starts a crashed environment's runtime again (Lambda develope
 """
 
 # pathlib would add 3 ms to INIT.
-# ruff: noqa: PTH108, PTH118, PTH123, PTH208
+# ruff: noqa: PTH103, PTH108, PTH118, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Attempt", "crashed_attempts"]
 class Attempt:
     """This process's try of one variant of the bundle with that checksum.
 
-    `folder` is where markers are kept. Where none can be written there is none, and
+    `folder` is where markers are kept, and is made. Where none can be written there is none, and
     `unmarked` says why.
     """
 
@@ -29,12 +29,12 @@ class Attempt:
         self.unmarked: str | None = None
 
     def begin(self) -> None:
-        """Write the marker."""
+        """Write the marker, unless an earlier attempt of this process has."""
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-            os.close(os.open(self._path, flags, 0o600))
-        except FileExistsError:
-            pass  # this process has tried the same variant before, and lives
+            os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+            if not os.path.lexists(self._path):
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+                os.close(os.open(self._path, flags, 0o600))
         except OSError as error:
             self.unmarked = f"no marker could be written ({error.strerror}: {self._path})"
 

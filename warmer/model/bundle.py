@@ -1,7 +1,7 @@
 """A bundle at INIT: files are verified, a variant is chosen for this machine, opened and proven."""
 
 # pathlib would add 3 ms to INIT.
-# ruff: noqa: PTH118, PTH120, PTH202
+# ruff: noqa: PTH118, PTH120
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from warmer.errors import BundleMismatch, ModelCorrupt, ModelError
 from warmer.model.attempt import Attempt, crashed_attempts
-from warmer.model.checksum import checksum_of_file
+from warmer.model.files import BundleFiles
 from warmer.model.golden import Golden, difference, read_golden
 from warmer.model.manifest import Manifest, Variant, read_manifest
 from warmer.model.processor import architecture, layout_features
 from warmer.model.session import Session, onnxruntime_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from warmer.model.signature import Signature
 
 __all__ = ["BundledSession"]
-
-_WORTH_A_THREAD = 4 << 20  # bytes: their checksum takes half a millisecond
 
 
 class BundledSession:
@@ -34,7 +32,7 @@ class BundledSession:
     its outputs compared; a variant whose outputs differ gives way to the next. `variant` names the
     one in use, `passed_over` says of each that was not used why.
 
-    `manifest` is the path of manifest.json; the attempts' markers are kept in TMPDIR, or /tmp.
+    `manifest` is the path of manifest.json; the attempts' markers are kept below TMPDIR, or /tmp.
     Raises ModelCorrupt for a file that is missing or not as the manifest says, and BundleMismatch
     where no variant can be used here.
     """
@@ -42,12 +40,13 @@ class BundledSession:
     def __init__(self, manifest: str) -> None:
         self._folder = os.path.dirname(manifest)
         self._manifest = read_manifest(manifest)
-        self._markers = os.environ.get("TMPDIR") or "/tmp"
+        self._markers = f"{os.environ.get('TMPDIR') or '/tmp'}/warmer-{os.getuid()}"
         self.passed_over: list[str] = []
-        self._verified: set[str] = set()
+        self._files = BundleFiles(self._folder, self._manifest.files)
         if self._manifest.samples is not None:
-            self._verify((self._manifest.samples,))
-        self._left = self._usable()
+            self._files.verify(self._manifest.samples)
+        self._left = list(self._manifest.variants)
+        self._crashed = crashed_attempts(self._manifest.digest, self._markers)
         self._proven = False
         self._open_next()
 
@@ -87,41 +86,39 @@ class BundledSession:
         """Like Session.attempt: for inputs that may be refused, and prove nothing."""
         return self._session.attempt(feeds)
 
-    def _usable(self) -> list[Variant]:
-        """The variants that fit this machine, in order."""
-        crashed = crashed_attempts(self._manifest.digest, self._markers)
-        usable = []
-        for variant in self._manifest.variants:
-            fault = _misfit(variant, self._manifest)
-            if fault is None and crashed and variant != self._manifest.variants[-1]:
-                culprit, marker = next(iter(crashed.items()))
-                fault = (
-                    f"the process that first ran {culprit} here ended in it, and the safest is "
-                    f"used; remove {marker} to try again"
-                )
-            if fault is None:
-                usable.append(variant)
-            else:
-                self._pass_over(variant, fault)
-        return usable
+    def _unfit(self, variant: Variant) -> str | None:
+        """Why a variant cannot be used here, or None."""
+        safest = variant == self._manifest.variants[-1]
+        if self._crashed and not safest:
+            culprit, marker = next(iter(self._crashed.items()))
+            return (
+                f"the process that first ran {culprit} here ended in it, and the safest is used; "
+                f"remove {marker} to try again"
+            )
+        return _misfit(variant, self._manifest)
 
     def _open_next(self) -> None:
-        """Open the next variant that can be. Raises BundleMismatch where none is left."""
+        """Open the next variant that can be used. Raises BundleMismatch where none is left."""
         while self._left:
-            self._variant = self._left.pop(0)
-            self._attempt = Attempt(self._manifest.digest, self._variant.name, self._markers)
+            variant = self._left.pop(0)
+            unfit = self._unfit(variant)
+            if unfit is not None:
+                self._pass_over(variant, unfit)
+                continue
+            attempt = Attempt(self._manifest.digest, variant.name, self._markers)
             # The safest has no other to give way to.
-            if self._variant != self._manifest.variants[-1]:
-                self._attempt.begin()
+            if variant != self._manifest.variants[-1]:
+                attempt.begin()
             try:
-                self._session = self._open(self._variant)
+                self._session = self._open(variant)
             except _Unopenable as error:
-                self._attempt.end()
-                self._pass_over(self._variant, str(error))
+                attempt.end()
+                self._pass_over(variant, str(error))
             except BaseException:
-                self._attempt.end()  # the process lives to raise it
+                attempt.end()  # the process lives to raise it
                 raise
             else:
+                self._variant, self._attempt = variant, attempt
                 return
         raise BundleMismatch(
             f"no variant of the bundle {self._folder} can be used here: "
@@ -132,16 +129,9 @@ class BundledSession:
     def _open(self, variant: Variant) -> Session:
         """A session of a variant whose files are as the manifest says."""
         for name in variant.files:
-            self._check_size(name)
-        small = [
-            name
-            for name in variant.files
-            if name == variant.graph or self._manifest.files[name].size < _WORTH_A_THREAD
-        ]
-        self._verify(small)
-        if len(small) == len(variant.files):
-            return self._session_of(variant)
-        with _Verification(self, variant.files):
+            self._files.check_size(name)
+        self._files.verify(variant.graph)
+        with self._files.verified_meanwhile(variant.files):
             return self._session_of(variant)
 
     def _session_of(self, variant: Variant) -> Session:
@@ -151,33 +141,6 @@ class BundledSession:
             )
         except ModelCorrupt as error:
             raise _Unopenable(str(error)) from error
-
-    def _check_size(self, name: str) -> None:
-        path, expected = os.path.join(self._folder, name), self._manifest.files[name].size
-        try:
-            size = os.path.getsize(path)
-        except OSError as error:
-            raise self._damaged(name, f"cannot be read ({error.strerror})") from error
-        if size != expected:
-            raise self._damaged(name, f"has {size} bytes; its manifest says {expected}")
-
-    def _verify(self, names: Iterable[str]) -> None:
-        """Compare files with their checksums, each once. Raises ModelCorrupt."""
-        for name in names:
-            if name in self._verified:
-                continue
-            self._check_size(name)
-            expected = self._manifest.files[name].checksum
-            found = checksum_of_file(os.path.join(self._folder, name))
-            if found != expected:
-                raise self._damaged(name, f"has the checksum {found}; its manifest says {expected}")
-            self._verified.add(name)
-
-    def _damaged(self, name: str, fault: str) -> ModelCorrupt:
-        return ModelCorrupt(
-            f"{os.path.join(self._folder, name)} {fault}: copy the bundle again, whole, or make it "
-            "again with `warmer bundle`"
-        )
 
     def _prove(self) -> Golden | None:
         """Run the golden input, and give way to the next variant until its outputs are right.
@@ -195,21 +158,22 @@ class BundledSession:
                 self._proven = True
                 return run
             self._pass_over(self._variant, fault)
-            if not self._left:
+            try:
+                self._open_next()
+            except BundleMismatch as error:
                 self._proven = True
                 raise ModelError(
                     f"the bundle {self._folder} is wrong on this processor: "
                     f"{'; '.join(self.passed_over)}; make it again with another --tolerance, if "
                     "that is near enough, or for this processor"
-                )
-            self._open_next()
+                ) from error
 
     def _golden_run(self) -> Golden | None:
         """One run of the golden input, where there is one. Raises _Wrong for other outputs."""
         manifest = self._manifest
         if manifest.golden is None:
             return None
-        self._verify((manifest.golden,))
+        self._files.verify(manifest.golden)
         golden = read_golden(
             os.path.join(self._folder, manifest.golden),
             manifest.golden_inputs,
@@ -239,35 +203,6 @@ class _Unopenable(Exception):
 
 class _Wrong(Exception):
     """A variant's outputs are not the golden ones."""
-
-
-class _Verification:
-    """Verifies files in another thread while a session is made, which needs no GIL.
-
-    The session touches the same pages: what one brings into memory, the other need not.
-    """
-
-    def __init__(self, session: BundledSession, names: Iterable[str]) -> None:
-        self._session = session
-        self._names = names
-        self._error: Exception | None = None
-        import threading  # 0.6 ms that small models do without
-
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            self._session._verify(self._names)
-        except Exception as error:  # noqa: BLE001 - raised again by the thread that waits for it
-            self._error = error
 
 
 def _same(inputs: Mapping[str, Any], feeds: Mapping[str, Any]) -> bool:
