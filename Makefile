@@ -38,11 +38,13 @@ setup: .venv/ready .tools/sam/ready .tools/runtime/ready ## create the environme
 demo: setup ## deploy a model to a local cloud, warm it, and show cold against warm
 	@$(WARMER) demo
 
+# By file, so that what a file sets up is set up once; four at most, for the memory of their clouds.
 test: setup lint ## lint and run the tests
-	@.venv/bin/python -m pytest --ignore=tests/all
+	@.venv/bin/python -m pytest --ignore=tests/all --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-test-all: setup lint ## the same, and the slow checks: browser, hundreds of environments
-	@.venv/bin/python -m pytest
+# One after the other: they count and measure what this machine does.
+test-all: test ## the same, and the slow checks: browser, hundreds of environments
+	@.venv/bin/python -m pytest tests/all
 
 lint: setup
 	@.venv/bin/ruff check .

@@ -43,11 +43,11 @@ def signed(
     service, region = options.get("service", "lambda"), options.get("region", REGION)
     SigV4Auth(credentials, service, region).add_auth(request)
     headers = {**dict(request.headers.items()), "Host": HOST, **options.get("changes", {})}
-    path, _, query = target.partition("?")
+    _, _, query = target.partition("?")
     environ = EnvironBuilder(
-        path=path, query_string=query, method="POST", data=body, headers=list(headers.items())
+        query_string=query, method="POST", data=body, headers=list(headers.items())
     ).get_environ()
-    # As the server has it: the bytes of the request line.
+    # As the server has it, the bytes of the request line; not every path is one to EnvironBuilder.
     environ["RAW_URI"] = environ["REQUEST_URI"] = target
     return Request(environ)
 
