@@ -1,7 +1,4 @@
-"""The AWS adapter: the only module that imports boto3, and only when a client is first needed.
-
-The world is behind `Invoker.invoke` and ObjectStore: whoever needs Lambda or S3 takes one of them.
-"""
+"""Lambda's Invoke: one synchronous call at a time."""
 
 from __future__ import annotations
 
@@ -10,59 +7,22 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from warmer.aws.client import ACCESS_CODES, CONNECT_TIMEOUT_SECONDS, new_client
 from warmer.errors import (
     AccessDenied,
     AnswerTimeout,
-    ConfigurationError,
     EndpointUnreachable,
     FunctionNotFound,
     InvokeError,
-    ModelError,
-    ModelNotFound,
-    ModelUnavailable,
     Throttled,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_lambda.type_defs import InvocationResponseTypeDef
 
-__all__ = [
-    "InvokeReply",
-    "InvokeRequest",
-    "Invoker",
-    "LambdaInvoker",
-    "ObjectStore",
-    "StoredObject",
-]
-
-CONNECT_TIMEOUT_SECONDS = 3.0
-"""From a subnet without a route to Lambda a connection never opens: say so soon."""
-
-READ_TIMEOUT_SECONDS = 10.0
-"""The longest silence of S3 within an answer."""
-
-READ_ATTEMPTS = 4
-"""How often a read from S3 is tried in all."""
-
-_CHUNK_BYTES = 1 << 20
-
-_ACCESS_CODES = frozenset(
-    {
-        "AccessDeniedException",
-        "ExpiredTokenException",
-        "IncompleteSignatureException",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "MissingAuthenticationTokenException",
-        "UnrecognizedClientException",
-    }
-)
+__all__ = ["InvokeReply", "InvokeRequest", "Invoker", "LambdaInvoker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +162,7 @@ class LambdaInvoker:
             retries={"total_max_attempts": 1},
             max_pool_connections=self._connections,
         )
-        client: LambdaClient = _new_client("lambda", config, self._region, self._endpoint_url)
+        client: LambdaClient = new_client("lambda", config, self._region, self._endpoint_url)
         client.meta.events.register("before-send.lambda.Invoke", self._note_sent)
         return client
 
@@ -213,33 +173,6 @@ class LambdaInvoker:
         for client in clients.values():
             client.close()
         clients.clear()
-
-
-def _new_client(
-    service: str, config: Config, region: str | None = None, endpoint_url: str | None = None
-) -> Any:
-    """A boto3 client. Raises ConfigurationError where region, credentials or endpoint lack."""
-    import boto3
-    from botocore.exceptions import BotoCoreError, NoRegionError
-
-    try:
-        session = boto3.session.Session(region_name=region)
-        if session.get_credentials() is None:
-            raise ConfigurationError(
-                "AWS credentials", None, "some: set AWS_PROFILE or run `aws configure`"
-            )
-        # mypy knows the services by their names' literals.
-        create: Any = session.client
-        return create(service, endpoint_url=endpoint_url, config=config)
-    except NoRegionError as error:
-        raise ConfigurationError(
-            "AWS_DEFAULT_REGION", None, "a region such as eu-west-1"
-        ) from error
-    except ValueError as error:  # botocore's answer to an endpoint that is no URL
-        expected = "a URL such as http://localhost:4566"
-        raise ConfigurationError("endpoint_url", endpoint_url, expected) from error
-    except BotoCoreError as error:
-        raise ConfigurationError("AWS settings", str(error), "a usable profile") from error
 
 
 def _whole(seconds: float) -> float:
@@ -266,7 +199,7 @@ def _refusal(request: InvokeRequest, error: ClientError) -> InvokeError:
             f"{name} does not exist; check its name, its qualifier, the account and the region"
             f" ({message})"
         )
-    if code in _ACCESS_CODES:
+    if code in ACCESS_CODES:
         return AccessDenied(
             f"{name} may not be invoked; allow lambda:InvokeFunction on exactly that ARN, and"
             f" check the credentials ({code}: {message})"
@@ -294,105 +227,3 @@ def _failure(request: InvokeRequest, error: BotoCoreError) -> InvokeError:
     if isinstance(error, unreachable):
         return EndpointUnreachable(f"{name}: the connection to Lambda failed ({error})")
     return InvokeError(f"{name}: {error}")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """An object in a bucket: its `key`, `size` in bytes, and `etag`, which changes with content."""
-
-    key: str
-    size: int
-    etag: str
-
-
-class ObjectStore:
-    """Reads from one S3 bucket, from up to `connections` threads at a time.
-
-    Region and endpoint are what boto3 finds in the environment and its files. Raises
-    ConfigurationError where there are no credentials.
-    """
-
-    def __init__(self, bucket: str, connections: int = 1) -> None:
-        from botocore.config import Config
-
-        config = Config(
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            read_timeout=READ_TIMEOUT_SECONDS,
-            retries={"total_max_attempts": READ_ATTEMPTS, "mode": "standard"},
-            max_pool_connections=connections,
-        )
-        self._bucket = bucket
-        self._client = _new_client("s3", config)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._client.close()
-
-    def list(self, prefix: str) -> tuple[list[StoredObject], bool]:
-        """The first 1,000 objects whose keys begin with `prefix`, and whether there are more.
-
-        Raises ModelNotFound where there is no such bucket, ModelUnavailable where it may not be
-        listed or S3 cannot be reached.
-        """
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
-        except (BotoCoreError, ClientError) as error:
-            raise self._failure(prefix, error) from error
-        found = page.get("Contents", ())
-        objects = [StoredObject(item["Key"], item["Size"], item["ETag"]) for item in found]
-        return objects, bool(page["IsTruncated"])
-
-    def read(
-        self, stored: StoredObject, start: int, end: int, write: Callable[[bytes, int], object]
-    ) -> None:
-        """Read the bytes from `start` up to `end` and pass them to `write(content, offset)`.
-
-        A connection that breaks is tried again, from the start of the range. Raises
-        ModelUnavailable where the object is another one by now, may not be read, or cannot be.
-        """
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        for attempt in range(1, READ_ATTEMPTS + 1):
-            try:
-                response = self._client.get_object(
-                    Bucket=self._bucket,
-                    Key=stored.key,
-                    IfMatch=stored.etag,
-                    Range=f"bytes={start}-{end - 1}",
-                )
-                offset = start
-                for content in response["Body"].iter_chunks(_CHUNK_BYTES):
-                    write(content, offset)
-                    offset += len(content)
-                if offset == end:
-                    return
-                raise ModelUnavailable(f"s3://{self._bucket}/{stored.key} came in the wrong size")
-            except ClientError as error:  # tried again already, where that could help
-                raise self._failure(stored.key, error) from error
-            except BotoCoreError as error:
-                if attempt == READ_ATTEMPTS:
-                    raise self._failure(stored.key, error) from error
-                time.sleep(0.1 * 2 ** (attempt - 1))
-
-    def _failure(self, key: str, error: BotoCoreError | ClientError) -> ModelError:
-        """What an error of S3 means; codes as in the API reference, "Error responses"."""
-        response: Any = getattr(error, "response", {})
-        code = response.get("Error", {}).get("Code", "")
-        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        place = f"s3://{self._bucket}/{key}"
-        if code == "NoSuchBucket":
-            return ModelNotFound(f"{place}: there is no such bucket; check its name")
-        if status in (401, 403):
-            return ModelUnavailable(
-                f"{place} may not be read ({code}): allow this role s3:ListBucket on"
-                f" arn:aws:s3:::{self._bucket} and s3:GetObject on what is in it; the bucket of"
-                " another account must allow it too"
-            )
-        if status in (404, 412):
-            return ModelUnavailable(
-                f"{place} was changed or deleted while it was read ({code}): load it again, and"
-                " give each version of a model a prefix of its own"
-            )
-        return ModelUnavailable(f"{place} cannot be read: {error}")
