@@ -12,6 +12,7 @@ import time
 from warmer.budget import MARGIN_SECONDS, RESTORE_SECONDS, budget_seconds
 from warmer.errors import ConfigurationError, PrimingError
 from warmer.process import process_age_seconds
+from warmer.record import Record
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
 if TYPE_CHECKING:
@@ -37,7 +38,15 @@ if TYPE_CHECKING:
             """Run what priming is still to do within the budget. Raises PrimingError."""
 
 
-__all__ = ["Environment", "current"]
+__all__ = ["Environment", "Primed", "current"]
+
+
+class Primed(Record):
+    """A stretch of priming: of what, from which Unix second on, for how many milliseconds."""
+
+    name: str
+    started_at: float
+    ms: float
 
 
 class Environment:
@@ -76,6 +85,7 @@ class Environment:
         self._user_requests = 0
         self._models: dict[str, Primable] = {}
         self._functions: dict[str, Primable] = {}
+        self._primed: list[Primed] = []
         self._after_restore: list[Callable[[float], object]] = []
         self._runner: asyncio.Runner | None = None
 
@@ -161,11 +171,28 @@ class Environment:
             raise ConfigurationError("name", name, "a name of its own: pass name=... to prime")
         self._functions[name] = function
 
+    def prime(self, name: str, primable: Primable, budget_seconds: float) -> None:
+        """Have something primed within the budget, and note when: `take_primed` tells.
+
+        Raises PrimingError.
+        """
+        began = self._clock()
+        try:
+            primable.prime(budget_seconds)
+        finally:
+            ms = max(0.0, self._clock() - began) * 1000
+            self._primed.append(Primed(name, round(began, 6), round(ms, 3)))
+
+    def take_primed(self) -> list[Primed]:
+        """When what was primed since the last call, for the one log line that tells it."""
+        taken, self._primed = self._primed, []
+        return taken
+
     @property
-    def pending(self) -> list[Primable]:
-        """What priming has left something to do for; functions first, then models."""
-        known = (*self._functions.values(), *self._models.values())
-        return [primable for primable in known if primable.pending]
+    def pending(self) -> list[tuple[str, Primable]]:
+        """What priming has left something to do for, by name; functions first, then models."""
+        known = (*self._functions.items(), *self._models.items())
+        return [(name, primable) for name, primable in known if primable.pending]
 
     def prime_pending(self, remaining_seconds: Callable[[], float]) -> None:
         """Go on with all priming that INIT had no time for.
@@ -174,9 +201,9 @@ class Environment:
         to report; all others get their turn before the first PrimingError is raised.
         """
         first: PrimingError | None = None
-        for primable in self.pending:
+        for name, primable in self.pending:
             try:
-                primable.prime(remaining_seconds())
+                self.prime(name, primable, remaining_seconds())
             except PrimingError as error:
                 first = first or error
         if first is not None:
@@ -214,6 +241,7 @@ class Environment:
         self._started_at = self._clock()
         self._ended_at = self._last_user_at = None
         self.invocations = self.pings = self._user_requests = 0
+        self._primed = []
         deadline = self._clock() + RESTORE_SECONDS - MARGIN_SECONDS
         for callback in self._after_restore:
             callback(deadline - self._clock())

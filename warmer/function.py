@@ -120,7 +120,7 @@ def prime(
     here.register_function(primed.name, primed)
     if after_restore:
         here.after_restore(primed.prime_again)
-    primed.prime(budget_seconds)
+    here.prime(primed.name, primed, budget_seconds)
     return primed
 
 

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from types import CoroutineType
 
-from warmer import environment
+from warmer import environment, telemetry
 from warmer.errors import ConfigurationError, PrimingError
 from warmer.package import check_package, package_root
 from warmer.ping import DEADLINE_MARGIN_SECONDS, Malformed, Ping, Refusal, Reply, recognise
@@ -79,6 +79,7 @@ def warmable(
                 here.invocation_ended()
 
         here.ready()
+        _log_primed(here)
         return answer
 
     return decorate if handler is None else decorate(handler)
@@ -93,6 +94,7 @@ def _answer_ping(
         if isinstance(ping, Malformed):
             return Refusal(ping.reason, here.id).as_dict()
         primed_seconds = _prime_pending(here, context) if ping.prime else 0.0
+        _log_primed(here)
         held_seconds = _hold(ping, context, maximum_seconds)
         return Reply(
             environment=here.id,
@@ -135,6 +137,13 @@ def _prime_pending(here: Environment, context: object) -> float:
     with suppress(PrimingError):
         here.prime_pending(lambda: _remaining_seconds(context) - DEADLINE_MARGIN_SECONDS)
     return time.monotonic() - began
+
+
+def _log_primed(here: Environment) -> None:
+    """One log line that tells when what was primed; none where nothing was, or all is told."""
+    primed = [stretch.fields() for stretch in here.take_primed()]
+    if primed:
+        telemetry.log("primed", {"environment": here.id, "primed": primed})
 
 
 def _reports(primables: Mapping[str, Primable]) -> dict[str, dict[str, object]]:

@@ -7,8 +7,8 @@ import uuid
 import pytest
 
 from warmer import environment
-from warmer.environment import Environment
-from warmer.errors import ConfigurationError
+from warmer.environment import Environment, Primed
+from warmer.errors import ConfigurationError, PrimingError
 
 
 class Clock:
@@ -150,6 +150,39 @@ def test_two_functions_cannot_share_a_name() -> None:
         here.register_function("connect", LoadedModel("app.connect"))
 
 
+class SlowToPrime(LoadedModel):
+    """A model whose priming takes a quarter of a second of a clock, and may fail then."""
+
+    def __init__(self, clock: Clock, fails: bool = False) -> None:
+        super().__init__("/a")
+        self.clock = clock
+        self.fails = fails
+
+    def prime(self, budget_seconds: float) -> None:
+        """Let the time pass."""
+        self.clock.now += min(0.25, budget_seconds)
+        if self.fails:
+            raise PrimingError("no")
+
+
+def test_what_was_primed_is_told_once() -> None:
+    """What, from which Unix second on, and for how many milliseconds."""
+    clock = Clock()
+    here = Environment(clock)
+    here.prime("digits", SlowToPrime(clock), 1.0)
+    assert here.take_primed() == [Primed("digits", 1000.0, 250.0)]
+    assert here.take_primed() == []
+
+
+def test_priming_that_failed_took_its_time_too() -> None:
+    """The error passes; the stretch is noted."""
+    clock = Clock()
+    here = Environment(clock)
+    with pytest.raises(PrimingError):
+        here.prime("digits", SlowToPrime(clock, fails=True), 1.0)
+    assert here.take_primed() == [Primed("digits", 1000.0, 250.0)]
+
+
 @pytest.mark.parametrize(
     ("init_type", "remaining"), [("on-demand", 7.5), ("provisioned-concurrency", 127.5)]
 )
@@ -176,6 +209,7 @@ def test_after_a_restore_the_environment_is_another() -> None:
     """
     clock = Clock()
     here = Environment(clock, age_seconds=5.0)
+    here.prime("digits", LoadedModel("/a"), 1.0)
     here.ready()
     before = here.id
     here.user_request_began()
@@ -187,7 +221,7 @@ def test_after_a_restore_the_environment_is_another() -> None:
     assert uuid.UUID(here.id).version == 4
     assert (here.new, here.age_seconds, here.idle_seconds, here.init_ms) == (True, 0, None, 5000)
     assert (here.invocations, here.pings, here.take_user_requests()) == (0, 0, 0)
-    assert here.last_user_seconds_ago is None
+    assert (here.last_user_seconds_ago, here.take_primed()) == (None, [])
 
 
 def test_what_must_not_outlive_a_snapshot_is_renewed_within_the_restore() -> None:

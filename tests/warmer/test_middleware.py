@@ -278,6 +278,30 @@ def test_a_ping_tells_how_long_it_primed(here: Environment) -> None:
     assert reply_to(handler, Ping(prime=True)).primed_ms == 0.0
 
 
+def test_the_log_tells_when_an_environment_primed(
+    here: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One JSON line for INIT, and one for a ping that finished what INIT had no time for."""
+    model = PartlyPrimed(fails=False)
+    here.register("digits", model)
+    here.prime("connect", PartlyPrimed(fails=False), 1.0)
+    handler = warmable(never)
+    reply_to(handler, Ping(prime=True))
+    reply_to(handler, Ping(prime=True))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["message"] for line in lines] == ["primed", "primed"]
+    assert [line["environment"] for line in lines] == [here.id, here.id]
+    told = [stretch for line in lines for stretch in line["primed"]]
+    assert [stretch["name"] for stretch in told] == ["connect", "digits"]
+    assert all(stretch["started_at"] > 0 and stretch["ms"] >= 0 for stretch in told)
+
+
+def test_nothing_is_logged_where_nothing_was_primed(capsys: pytest.CaptureFixture[str]) -> None:
+    """A function's log is its own."""
+    reply_to(warmable(never), Ping(prime=True))
+    assert capsys.readouterr().out == ""
+
+
 def test_a_users_request_never_primes(here: Environment) -> None:
     """What did not fit into INIT waits for a ping."""
     model = PartlyPrimed(fails=False)

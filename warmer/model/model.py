@@ -164,7 +164,7 @@ def load(
     model = Model(files, policy=policy, least_runs=least_runs, most_runs=runs, warmup=warmup)
     model.name = files.name if name is None else name
     here.register(model.name, model)
-    model.prime(here.remaining_budget_seconds(budget_ms))
+    here.prime(model.name, model, here.remaining_budget_seconds(budget_ms))
     return model
 
 
