@@ -196,11 +196,25 @@ def test_a_variant_that_crashed_is_not_tried_again(folder: Path, markers: Path) 
         model = warmer.load(folder)
         assert _add(model) == [[2, 3, 4]]
         assert model.report()["variant"] == "original"
-        assert "the process that first ran fast here ended in it" in _passed_over(model)
+        assert (
+            "the process that first ran fast here crashed in it (Segmentation fault)"
+            in _passed_over(model)
+        )
     for marker in markers.iterdir():
         assert str(marker) in _passed_over(model)
         marker.unlink()
     assert warmer.load(folder).report()["variant"] == "fast"
+
+
+def test_a_variant_whose_process_was_ended_is_tried_again(folder: Path, markers: Path) -> None:
+    """INIT was too long, or a user in a hurry: that is no crash, and what is soundest and fastest
+    is still what the build chose."""
+    killed = _CRASH.replace("SIGSEGV", "SIGKILL")
+    done = subprocess.run([sys.executable, "-c", killed, folder], timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(markers.iterdir())) == 1
+    assert warmer.load(folder).report()["variant"] == "fast"
+    assert list(markers.iterdir()) == []
 
 
 def test_where_no_marker_can_be_written_it_is_reported(

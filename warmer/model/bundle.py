@@ -90,10 +90,10 @@ class BundledSession:
         """Why a variant cannot be used here, or None."""
         safest = variant == self._manifest.variants[-1]
         if self._crashed and not safest:
-            culprit, marker = next(iter(self._crashed.items()))
+            crash = self._crashed[0]
             return (
-                f"the process that first ran {culprit} here ended in it, and the safest is used; "
-                f"remove {marker} to try again"
+                f"the process that first ran {crash.variant} here crashed in it ({crash.fault}), "
+                f"and the safest is used; remove {crash.marker} to try again"
             )
         return _misfit(variant, self._manifest)
 
