@@ -16,6 +16,7 @@ WarmerError
 │   ├── AccessDenied        the caller may not invoke it, or its credentials are not valid
 │   ├── EndpointUnreachable no connection to Lambda's endpoint could be made or kept
 │   └── AnswerTimeout       no answer came in the time given
+├── ServiceError            an AWS service that the warmer asks refused, or gave no answer
 └── CloudError              the local cloud cannot do what was asked
     └── BuildError          a function package cannot be built
 """
@@ -39,6 +40,7 @@ __all__ = [
     "ModelUnavailable",
     "PackageMismatch",
     "PrimingError",
+    "ServiceError",
     "Throttled",
     "WarmerError",
 ]
@@ -119,6 +121,15 @@ class EndpointUnreachable(InvokeError):
 
 class AnswerTimeout(InvokeError):
     """The function did not answer in the time given; it may still be running, and billed."""
+
+
+class ServiceError(WarmerError):
+    """An AWS service that the warmer asks (settings, tags, parameters, metrics, the table) refused
+    or gave no answer; `code` is its error code, empty where there was no answer."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        self.code = code
+        super().__init__(message)
 
 
 class CloudError(WarmerError):
