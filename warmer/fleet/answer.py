@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from warmer.aws import Invoker, InvokeReply, InvokeRequest
@@ -11,7 +12,7 @@ from warmer.fleet.report import Outcome
 from warmer.fleet.target import Target
 from warmer.ping import Ping, Refusal, Reply, client_context, parse_reply
 
-__all__ = ["Answer", "send"]
+__all__ = ["Answer", "send", "unprimed"]
 
 
 class Answer(NamedTuple):
@@ -59,6 +60,23 @@ def send(invoker: Invoker, target: Target, ping: Ping, timeout_seconds: float) -
     counted = said if outcome is Outcome.PROVEN and isinstance(said, Reply) else None
     version = reply.executed_version or (counted.function_version if counted else "")
     return Answer(outcome, problem, counted, version, reply.sent_at, reply.received_at)
+
+
+def unprimed(replies: Iterable[Reply]) -> dict[str, str]:
+    """Models and functions that an environment has not primed, each with the reason, by name.
+
+    An environment's last reply counts: a ping may have finished what INIT had no time for. The
+    reason is "" for what is still to be primed.
+    """
+    last = {reply.environment: reply for reply in replies}
+    found: dict[str, str] = {}
+    for reply in last.values():
+        for name, report in (*reply.functions.items(), *reply.models.items()):
+            if report.get("primed") is not True:
+                error = report.get("error")
+                reason = _short(error) if isinstance(error, str) else ""
+                found[_short(name)] = reason or found.get(_short(name), "")
+    return found
 
 
 def _verdict(

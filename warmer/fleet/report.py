@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from warmer.fleet.target import Target
@@ -44,14 +44,16 @@ UNREACHED = frozenset({Outcome.REJECTED, Outcome.UNREACHABLE})
 class WaveReport:
     """The result of one wave, true to the last ping.
 
-    `asked` is the number of environments wanted, `environments` the ids of the proven ones, `new`
+    `wave` identifies it in logs, and in the pings that it sent ("" where none was). `asked` is the
+    number of environments wanted, `environments` the ids of the proven ones, `new`
     how many of those were started by this wave (cold). `rounds` counts rounds of `asked` pings; a
     probe before them is in `sent`, not in `rounds`. `outcomes` adds up to `sent`.
     `started_at` is Unix seconds. `held_ms` is the sum of all holds, as the replies tell it; it is
     billed. `spread_ms` is the longest time in any round between the first and the last ping,
     `wall_ms` how long the wave took. `versions` lists the function versions that answered,
     `throttle_reason` Lambda's `Reason` for the first 429 (None: there was none), `problems` what
-    went wrong, a sentence each.
+    went wrong, a sentence each. `unprimed` maps the name of each model or function that some
+    environment has not primed, by its last reply, to the reason, or to "" where it is still to be.
 
     Raises ValueError if the figures contradict one another.
     """
@@ -69,6 +71,8 @@ class WaveReport:
     versions: tuple[str, ...] = ()
     throttle_reason: str | None = None
     problems: tuple[str, ...] = ()
+    wave: str = ""
+    unprimed: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         throttled = self.outcomes.get(Outcome.THROTTLED, 0)
@@ -113,6 +117,7 @@ class WaveReport:
     def as_dict(self) -> dict[str, object]:
         """The report as a JSON-able object; outcomes that did not occur are left out."""
         return {
+            "wave": self.wave,
             "function": self.target.function,
             "qualifier": self.target.qualifier,
             "ok": self.ok,
@@ -130,4 +135,5 @@ class WaveReport:
             "wall_ms": round(self.wall_ms, 1),
             "throttle_reason": self.throttle_reason,
             "problems": list(self.problems),
+            "unprimed": dict(self.unprimed),
         }

@@ -25,7 +25,7 @@ from typing import Protocol
 
 from warmer.aws import Invoker
 from warmer.errors import ConfigurationError
-from warmer.fleet.answer import Answer, send
+from warmer.fleet.answer import Answer, send, unprimed
 from warmer.fleet.report import SUCCESSES, Outcome, WaveReport
 from warmer.fleet.spread import DispatchSpread
 from warmer.fleet.target import Target
@@ -230,6 +230,8 @@ class _Wave:
             versions=tuple(sorted({a.version for a in self.answers if a.version})),
             throttle_reason=throttles[0].throttle_reason if throttles else None,
             problems=self._problems(),
+            wave=self.id,
+            unprimed=unprimed([answer.reply for answer in self.answers if answer.reply]),
         )
 
     def _problems(self) -> tuple[str, ...]:
