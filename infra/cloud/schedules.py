@@ -22,9 +22,9 @@ from moto.scheduler.models import scheduler_backends
 
 from infra.cloud.clock import Clock
 from infra.cloud.destinations import DeliveryFailed
-from infra.cloud.expressions import Schedule, parse, parse_rule, parse_zone
 from infra.cloud.refusal import InvokeRefused
 from warmer.errors import ConfigurationError
+from warmer.fleet.expressions import Schedule, parse, parse_rule, parse_zone
 
 log = logging.getLogger("warmer.cloud")
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.cloud.expressions import parse, parse_rule, parse_zone
 from warmer.errors import ConfigurationError
+from warmer.fleet.expressions import parse, parse_rule, parse_zone
 
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 UTC_ZONE = ZoneInfo("UTC")

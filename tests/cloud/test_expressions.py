@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.cloud.expressions import Schedule, parse
+from warmer.fleet.expressions import Schedule, parse
 
 MINUTE = timedelta(minutes=1)
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")

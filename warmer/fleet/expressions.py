@@ -18,8 +18,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from infra.cloud.cron import CronFields, parse_cron
 from warmer.errors import ConfigurationError
+from warmer.fleet.cron import CronFields, parse_cron
 
 MAXIMUM_LENGTH = 256  # characters: CreateSchedule
 UNITS = {
