@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from warmer.fleet.target import Target
+from warmer.ping import Reply
 
 __all__ = ["Outcome", "WaveReport"]
 
@@ -54,6 +55,8 @@ class WaveReport:
     `throttle_reason` Lambda's `Reason` for the first 429 (None: there was none), `problems` what
     went wrong, a sentence each. `unprimed` maps the name of each model or function that some
     environment has not primed, by its last reply, to the reason, or to "" where it is still to be.
+    `replies` are all that counted, in the order in which their pings were sent: what they tell of
+    users' requests and of idle times is for the planner, and not in `as_dict`.
 
     Raises ValueError if the figures contradict one another.
     """
@@ -73,6 +76,7 @@ class WaveReport:
     problems: tuple[str, ...] = ()
     wave: str = ""
     unprimed: Mapping[str, str] = field(default_factory=dict)
+    replies: tuple[Reply, ...] = ()
 
     def __post_init__(self) -> None:
         throttled = self.outcomes.get(Outcome.THROTTLED, 0)

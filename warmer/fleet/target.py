@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, fields
 
 from warmer.errors import ConfigurationError
+from warmer.fleet.calendar import parse_calendar
 
 __all__ = ["Target", "targets_from_json"]
 
@@ -39,7 +40,9 @@ class Target:
     `qualifier`: a version, an alias, or None for `$LATEST`. `concurrency` is the number of
     execution environments wanted, 1 to 900. `max_hold_ms` bounds how long one ping may occupy an
     environment, whatever the wave's spread: 0 to 10,000, by default 1,000. Receivers have a bound
-    of their own (`WARMER_MAX_HOLD_MS`).
+    of their own (`WARMER_MAX_HOLD_MS`). `schedule` gives other numbers by weekday and time of day
+    (`warmer.fleet.calendar`), 0 to 900; with it, `concurrency` is the number outside its periods
+    and may be 0.
 
     Raises ConfigurationError for any other value.
     """
@@ -48,6 +51,7 @@ class Target:
     qualifier: str | None = None
     concurrency: int = 1
     max_hold_ms: float = 1000.0
+    schedule: str | None = None
 
     def __post_init__(self) -> None:
         function, qualifier = _split(self.function)
@@ -61,8 +65,10 @@ class Target:
             qualifier = self.qualifier
         object.__setattr__(self, "function", function)
         object.__setattr__(self, "qualifier", None if qualifier == "$LATEST" else qualifier)
-        if type(self.concurrency) is not int or not 1 <= self.concurrency <= MAX_CONCURRENCY:
-            expected = f"a whole number from 1 to {MAX_CONCURRENCY}"
+        self._check_schedule()
+        least = 1 if self.schedule is None else 0
+        if type(self.concurrency) is not int or not least <= self.concurrency <= MAX_CONCURRENCY:
+            expected = f"a whole number from {least} to {MAX_CONCURRENCY}"
             raise ConfigurationError("concurrency", _shown(self.concurrency), expected)
         if type(self.max_hold_ms) not in (int, float) or not 0 <= self.max_hold_ms <= MAX_HOLD_MS:
             expected = f"a number of milliseconds from 0 to {MAX_HOLD_MS}"
@@ -70,6 +76,28 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.function}:{self.qualifier}" if self.qualifier else self.function
+
+    @property
+    def name(self) -> str:
+        """The function's name, also where `function` is an ARN."""
+        return self.function.rsplit(":", 1)[-1]
+
+    def wanted(self, start: float, end: float) -> int:
+        """The most environments that are wanted from `start` to before `end` (Unix seconds)."""
+        if self.schedule is None:
+            return self.concurrency
+        return parse_calendar(self.schedule).most(start, end, self.concurrency)
+
+    def _check_schedule(self) -> None:
+        if self.schedule is None:
+            return
+        if not isinstance(self.schedule, str):
+            expected = "a text such as mon-fri 08:00-18:00=20 @Europe/Berlin"
+            raise ConfigurationError("schedule", _shown(self.schedule), expected)
+        for period in parse_calendar(self.schedule).periods:
+            if period.concurrency > MAX_CONCURRENCY:
+                expected = f"numbers from 0 to {MAX_CONCURRENCY}"
+                raise ConfigurationError("schedule", _shown(self.schedule), expected)
 
 
 def targets_from_json(text: str | None, key: str = TARGETS_KEY) -> tuple[Target, ...]:

@@ -216,6 +216,7 @@ class _Wave:
 
     def _report(self, started_at: float, wall_ms: float) -> WaveReport:
         throttles = [a for a in self.answers if a.outcome is Outcome.THROTTLED]
+        replies = tuple(answer.reply for answer in self.answers if answer.reply)
         return WaveReport(
             target=self.target,
             rounds=self.rounds,
@@ -231,7 +232,8 @@ class _Wave:
             throttle_reason=throttles[0].throttle_reason if throttles else None,
             problems=self._problems(),
             wave=self.id,
-            unprimed=unprimed([answer.reply for answer in self.answers if answer.reply]),
+            unprimed=unprimed(replies),
+            replies=replies,
         )
 
     def _problems(self) -> tuple[str, ...]:
