@@ -1,0 +1,155 @@
+"""The compiled pool against the plain reference, on random cases and on cases made by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.lab.reference import Reference
+from warmer.lab.pool import run_waves
+from warmer.lab.state import (
+    COLD_PINGS,
+    COLD_REQUESTS,
+    COLLISIONS,
+    IDLE_TIME,
+    PING_BILLED_MS,
+    PINGS,
+    REQUEST_BILLED_MS,
+    Draws,
+    Floats,
+    Pool,
+    Requests,
+    Waves,
+    new_pool,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Requests (moment, service), waves (moment, size), and what chance decides for each."""
+
+    requests: list[tuple[float, float]]
+    waves: list[tuple[float, int]]
+    init: list[float]
+    idle: list[float]
+    lifetime: list[float]
+    choice: list[float]
+    ping: float = 0.01
+    hold: float = 0.05
+    end: float = 100.0
+
+
+def _array(values: list[float]) -> Floats:
+    return np.array(values, dtype=np.float64)
+
+
+def simulate(case: Case, places: int = 64) -> Pool | None:
+    """The compiled pool after the case; None if it had too few places."""
+    pool = new_pool(places)
+    requests = Requests(
+        _array([at for at, _ in case.requests]), _array([run for _, run in case.requests])
+    )
+    waves = Waves(
+        _array([at for at, _ in case.waves]), np.array([n for _, n in case.waves], dtype=np.int64)
+    )
+    draws = Draws(*(_array(x) for x in (case.init, case.idle, case.lifetime, case.choice)))
+    done = run_waves(pool, requests, draws, waves, _array([case.ping, case.hold]), case.end)
+    return pool if done else None
+
+
+def replay(case: Case) -> Reference:
+    """The same, by the reference."""
+
+    def cycled(values: list[float]) -> list[float]:
+        return [values[number % len(values)] for number in range(count)]
+
+    count = len(case.requests) + sum(size for _, size in case.waves)
+    reference = Reference(
+        cycled(case.init),
+        cycled(case.idle),
+        cycled(case.lifetime),
+        cycled(case.choice) if case.choice else None,
+    )
+    events = [(at, 0, run, 0) for at, run in case.requests]
+    events += [(at, 1, case.ping, size) for at, size in case.waves]
+    for at, is_wave, run, size in sorted(events, key=lambda event: event[:2]):
+        if not is_wave:
+            reference.invoke(at, run)
+        for _ in range(size):
+            reference.invoke(at, run, case.hold if size > 1 else 0.0)
+    return reference
+
+
+# A coarse grid makes ends, beginnings and expiries coincide; a fine one does not.
+_moments = st.integers(0, 400).map(lambda n: n / 4) | st.floats(0, 100)
+_spans = st.integers(0, 40).map(lambda n: n / 4) | st.floats(0, 20)
+_lifetimes = st.lists(_spans | st.just(math.inf), min_size=1, max_size=50)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Requests and waves at any moments; INIT may outlast gaps, T and lifetime may be short."""
+    requests = draw(st.lists(st.tuples(_moments, _spans), max_size=30))
+    waves = draw(st.lists(st.tuples(_moments, st.integers(1, 4)), max_size=8))
+    return Case(
+        requests=sorted(requests, key=lambda request: request[0]),
+        waves=sorted(waves, key=lambda wave: wave[0]),
+        init=draw(st.lists(_spans, min_size=1, max_size=50)),
+        idle=draw(_lifetimes),
+        lifetime=draw(_lifetimes),
+        choice=draw(st.lists(st.floats(0, 1), max_size=50)),
+        ping=draw(st.sampled_from([0.001, 0.01, 2.0])),
+        hold=draw(st.sampled_from([0.0, 0.05, 5.0])),
+        end=draw(st.sampled_from([100.0, 130.0])),
+    )
+
+
+@settings(max_examples=2000)
+@given(cases())
+@example(Case([(0.0, 1.0), (1.0, 1.0)], [(1.0, 2)], [0.25], [0.0], [math.inf], []))
+def test_the_compiled_pool_equals_the_reference(case: Case) -> None:
+    """Cold starts, pings, collisions, billed time and idle time agree in every case."""
+    pool, reference = simulate(case), replay(case)
+    assert pool is not None
+    both = list(zip(reference.cold, reference.is_ping, strict=True))
+    billed = list(zip(reference.billed_ms, reference.is_ping, strict=True))
+    assert pool.counts[COLD_REQUESTS] == both.count((True, False))
+    assert pool.counts[COLD_PINGS] == both.count((True, True))
+    assert pool.counts[PINGS] == sum(reference.is_ping)
+    assert pool.counts[COLLISIONS] == reference.collisions
+    assert pool.seconds[REQUEST_BILLED_MS] == sum(ms for ms, ping in billed if not ping)
+    assert pool.seconds[PING_BILLED_MS] == sum(ms for ms, ping in billed if ping)
+    assert pool.seconds[IDLE_TIME] == pytest.approx(reference.idle_until(case.end), abs=1e-6)
+
+
+def _colds(requests: list[tuple[float, float]], waves: list[tuple[float, int]]) -> int:
+    case = Case(requests, waves, [0.8], [600.0], [math.inf], [], end=2000.0)
+    pool = simulate(case)
+    assert pool is not None
+    return int(pool.counts[COLD_REQUESTS])
+
+
+def test_one_ping_can_save_several_cold_starts() -> None:
+    """Requests that arrive in another's INIT are cold too: one ping saves three of four."""
+    requests = [(0.0, 0.05), (1000.0, 0.05), (1000.1, 0.05), (1000.2, 0.05)]
+    assert _colds(requests, []) == 4
+    assert _colds(requests, [(500.0, 1)]) == 1
+
+
+def test_a_wave_of_overlapping_pings_holds_as_many_environments() -> None:
+    """Three pings at once keep three environments; three one after the other keep one."""
+    burst = [(900.0, 0.05)] * 3
+    assert _colds(burst, [(500.0, 3)]) == 0
+    assert _colds(burst, [(500.0, 1), (510.0, 1), (520.0, 1)]) == 2
+
+
+def test_too_few_places_are_reported() -> None:
+    """A pool that is too small says so instead of losing a request."""
+    case = Case([(0.0, 9.0)] * 3, [(1.0, 2)], [0.0], [1.0], [9.0], [])
+    assert simulate(case, places=4) is None
+    assert simulate(case, places=5) is not None

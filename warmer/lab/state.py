@@ -1,0 +1,118 @@
+"""What the simulator computes with: arrays in named tuples, which compiled code takes.
+
+`warmer.lab.pool` is compiled with the constants of this module: touch that file when they change.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Places in Pool.counts.
+CURSOR, BUSY, IDLE, FREE, INVOCATIONS, PINGS_BUSY = 0, 1, 2, 3, 4, 5
+COLD_REQUESTS, COLD_PINGS, PINGS, COLLISIONS, LOOKS, READS = 6, 7, 8, 9, 10, 11
+COUNTS = 12
+
+# Places in Pool.seconds. Billed time is whole milliseconds for each invocation.
+IDLE_TIME, PING_TIME, REQUEST_INIT, PING_INIT, REQUEST_BILLED_MS, PING_BILLED_MS = 0, 1, 2, 3, 4, 5
+SECONDS = 6
+
+# Columns of a wave's replies.
+REPLY_NEW, REPLY_IDLE, REPLY_AGE, REPLY_INIT, REPLY_REQUESTS, REPLY_LAST_REQUEST = 0, 1, 2, 3, 4, 5
+REPLY_FIELDS = 6
+
+
+class Requests(NamedTuple):
+    """One function's requests: when they come, and how long they run, in seconds, by time."""
+
+    times: Floats
+    services: Floats
+
+
+class Draws(NamedTuple):
+    """What chance decides, as data: one value for each invocation, or fewer, used in a circle.
+
+    `init` is how long INIT takes and `lifetime` how long the environment may live if this
+    invocation (counted over requests and pings) makes one; `idle` how long its environment may be
+    idle after it. All in seconds. `choice`, from 0 to 1, picks among idle environments; empty for
+    most-recently-used routing.
+    """
+
+    init: Floats
+    idle: Floats
+    lifetime: Floats
+    choice: Floats
+
+
+class Waves(NamedTuple):
+    """Waves of pings whose moments are known beforehand, by time: seconds, and pings in each."""
+
+    times: Floats
+    sizes: Integers
+
+
+class Pool(NamedTuple):
+    """Environments and counters of one function; the functions of this module change it.
+
+    `busy_end`, `busy_order` and `busy_place` are a heap of running invocations; `idle_place` is the
+    stack of idle environments, last used last; `free_place` the places that are not used. The rest
+    is one value for each place.
+    """
+
+    busy_end: Floats
+    busy_order: Integers
+    busy_place: Integers
+    idle_place: Integers
+    free_place: Integers
+    ping: NDArray[np.bool_]
+    since: Floats
+    expiry: Floats
+    born: Floats
+    init: Floats
+    limit: Floats
+    served: Integers
+    last_request: Floats
+    counts: Integers
+    seconds: Floats
+    peaks: Integers
+
+
+def new_pool(places: int, minutes: int = 0) -> Pool:
+    """An empty pool for at most `places` busy environments.
+
+    minutes: for how many, from time 0, the highest concurrency is kept; 0 for none.
+    """
+    pool = Pool(
+        busy_end=np.zeros(places),
+        busy_order=np.zeros(places, np.int64),
+        busy_place=np.zeros(places, np.int64),
+        idle_place=np.zeros(places, np.int64),
+        free_place=np.zeros(places, np.int64),
+        ping=np.zeros(places, np.bool_),
+        since=np.zeros(places),
+        expiry=np.zeros(places),
+        born=np.zeros(places),
+        init=np.zeros(places),
+        limit=np.zeros(places),
+        served=np.zeros(places, np.int64),
+        last_request=np.zeros(places),
+        counts=np.zeros(COUNTS, np.int64),
+        seconds=np.zeros(SECONDS),
+        peaks=np.zeros(minutes, np.int64),
+    )
+    clear(pool)
+    return pool
+
+
+def clear(pool: Pool) -> None:
+    """Make a pool empty again, for another function."""
+    pool.counts[:] = 0
+    pool.counts[FREE] = len(pool.busy_end)
+    pool.free_place[:] = np.arange(len(pool.busy_end))
+    pool.seconds[:] = 0
+    pool.peaks[:] = 0
