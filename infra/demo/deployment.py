@@ -12,6 +12,7 @@ import boto3
 
 from infra.cloud.process import CloudProcess
 from infra.cloud.sam import Sam, overrides
+from warmer.environment import Primed
 from warmer.errors import CloudError
 
 STACK = "warmer-demo"
@@ -60,12 +61,21 @@ class Deployment:
 
     def log_events(self, function: str) -> list[str]:
         """Everything that a function logged so far, oldest first."""
-        client = self._client("logs")
-        pages = client.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{function}"
-        )
-        events = [event for page in pages for event in page["events"]]
-        return [event["message"] for event in sorted(events, key=lambda item: item["timestamp"])]
+        return [event["message"] for event in self._events(function)]
+
+    def primed(self, function: str) -> dict[str, tuple[Primed, ...]]:
+        """What each environment of a function logged of its priming, by the ledger's id of it.
+
+        The environment is known by its log stream, whose name ends in the id.
+        """
+        found: dict[str, tuple[Primed, ...]] = {}
+        for event in self._events(function):
+            for line in _objects([event["message"]]):
+                if line.get("message") == "primed":
+                    environment = event["logStreamName"].rpartition("]")[2]
+                    told = tuple(Primed(**stretch) for stretch in line["primed"])
+                    found[environment] = found.get(environment, ()) + told
+        return found
 
     def waves(self, warmer: str) -> list[dict[str, Any]]:
         """The reports that the warmer logged, oldest first."""
@@ -92,6 +102,22 @@ class Deployment:
         return sum(
             1 for item in environments if item["function"] == function and item["ended_at"] is None
         )
+
+    def ready(self, function: str) -> set[str]:
+        """The ids of all environments of a function that ever finished INIT."""
+        return {
+            item["id"]
+            for item in self._cloud.ledger()["environments"]
+            if item["function"] == function and item["ready_at"] is not None
+        }
+
+    def _events(self, function: str) -> list[dict[str, Any]]:
+        client = self._client("logs")
+        pages = client.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{function}"
+        )
+        events = [event for page in pages for event in page["events"]]
+        return sorted(events, key=lambda item: int(item["timestamp"]))
 
     def _client(self, service: str) -> Any:
         return self._session.client(cast(Any, service), endpoint_url=self._cloud.endpoint)

@@ -26,7 +26,14 @@ from infra.demo.page_chart import Described, chart, flake, hatch, label
 from infra.demo.page_latency import latency_chart
 from infra.demo.page_table import cost_table, environment_table, latency_tables, wave_table
 from infra.demo.page_timeline import chapters_shown, lanes, timeline
-from infra.demo.page_words import burst_words, how, latency_words, machine_words, run_words
+from infra.demo.page_words import (
+    burst_words,
+    how,
+    latency_words,
+    machine_words,
+    run_words,
+    wave_words,
+)
 from infra.demo.quantity import counted, dollars, milliseconds, times
 from infra.demo.recording import Recording
 
@@ -49,6 +56,8 @@ def page(figures: Figures, recording: Recording) -> str:
         facts=_facts(figures),
         burst_words=escape(burst_words(figures, recording)),
         burst=_panels(figures, recording),
+        wave=_wave(recording),
+        wave_words=escape(wave_words(recording)),
         run_words=escape(run_words(recording)),
         legend=_legend(recording),
         timeline=timeline(recording),
@@ -88,7 +97,7 @@ def burst_picture(figures: Figures, recording: Recording) -> str:
         parts.append(element("g", heading, drawn, transform=f"translate({place:g} 0)"))
     note = (
         f"Measured by warmer demo on {machine_words(recording.machine)}; one lane a request, "
-        "from its arrival to its answer. ✱ cold start."
+        "from its arrival to its answer. ✱ cold start; hatched: INIT, solid blue: priming."
     )
     parts.append(label("note", left + 4, height - 12, note))
     words = " ".join(described(key, name, burst).description for key, name, burst, *_ in columns)
@@ -180,8 +189,8 @@ def _facts(figures: Figures) -> Markup:
 
 
 def _bursts(recording: Recording) -> tuple[Sequence[Bar], Sequence[Bar], float, int]:
-    cold = bars(recording, recording.without_warmer)
-    warm = bars(recording, recording.with_warmer)
+    cold = bars(recording, recording.burst(recording.without_warmer))
+    warm = bars(recording, recording.burst(recording.with_warmer))
     return cold, warm, span_ms(cold, warm), max(len(cold), len(warm))
 
 
@@ -193,28 +202,39 @@ def _panels(figures: Figures, recording: Recording) -> Markup:
     )
     return joined(
         *(
-            element(
-                "figure",
+            _figure(
                 element("h3", _capital(name), element("span", _outcome(measured), class_=key)),
-                element(
-                    "div",
-                    panel(described(f"burst-{key}", name, burst), burst, limit, count),
-                    data_chart="",
-                    tabindex=0,
-                    role="group",
-                    aria_label=f"The burst {name}; arrow keys go through its requests",
-                ),
-                class_="card",
+                panel(described(f"burst-{key}", name, burst), burst, limit, count),
+                f"The burst {name}; arrow keys go through its requests",
             )
             for key, name, burst, measured in columns
         )
     )
 
 
+def _wave(recording: Recording) -> Markup:
+    """The pings that waited for the INITs that users then did not wait for."""
+    pings = bars(recording, recording.wave(recording.first_wave))
+    cold = counted(sum(bar.cold for bar in pings), "cold start")
+    name = "the warmer's first wave"
+    return _figure(
+        element("h3", _capital(name), element("span", f"{cold}, no user waited", class_="muted")),
+        panel(described("wave", name, pings), pings, span_ms(pings), len(pings)),
+        f"The pings of {name}; arrow keys go through them",
+    )
+
+
+def _figure(heading: Markup, drawing: Markup, name: str) -> Markup:
+    """A card with a drawing that the arrow keys go through."""
+    reached = element("div", drawing, data_chart="", tabindex=0, role="group", aria_label=name)
+    return element("figure", heading, reached, class_="card")
+
+
 def _legend(recording: Recording) -> Markup:
     """Each sign of the timeline with its meaning; those of failures only where there are any."""
     signs: list[tuple[Markup, str]] = [
-        (_sign("init", 3, 9, "url(#timeline-hatch)"), "INIT: imports, model, priming"),
+        (_sign("init", 3, 9, "url(#timeline-hatch)"), "INIT: imports, loading the model"),
+        (_sign("priming", 3, 9), "priming, the last part of INIT"),
         (_sign("serving", 3, 9), "serving requests"),
         (_sign("held", 4, 7), "answering pings"),
         (_sign("idle", 6, 2), "idle, kept by Lambda"),

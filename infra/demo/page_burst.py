@@ -1,4 +1,4 @@
-"""The same burst twice, on one time scale: without the warmer, and with it."""
+"""Bursts on one time scale: of users without the warmer and with it, and of pings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from infra.cloud.ledger import EnvironmentRecord, InvocationRecord
 from infra.demo.markup import Markup, element, joined
 from infra.demo.page_chart import Described, axis, chart, flake, label, mark, rect
 from infra.demo.quantity import counted, milliseconds, times
-from infra.demo.recording import Recording, Span
+from infra.demo.recording import Recording
 from infra.demo.scale import Linear, round_up
 
 __all__ = ["WIDTH", "Bar", "bars", "panel", "panel_content", "panel_height", "span_ms"]
@@ -25,9 +25,10 @@ _WORTH_ENLARGING = 5.0
 
 @dataclass(frozen=True)
 class Bar:
-    """One request of a burst; milliseconds after the burst's first request arrived.
+    """One request or ping of a burst; milliseconds after the burst's first one arrived.
 
-    init: INIT that it waited for, from and to. ended: None where it had not been answered.
+    init: INIT that it waited for, from and to. primed: the parts of that INIT that were priming.
+    ended: None where it had not been answered.
     """
 
     number: int
@@ -36,6 +37,8 @@ class Bar:
     ended: float | None
     cold: bool
     status: str
+    primed: tuple[tuple[float, float], ...] = ()
+    ping: bool = False
 
     @property
     def took(self) -> float | None:
@@ -46,20 +49,23 @@ class Bar:
     def text(self) -> str:
         """All about it, for a tooltip."""
         start = "cold start" if self.cold else "warm"
-        said = f"Request {self.number}: {start}, arrived at {milliseconds(self.arrived)}"
+        name = f"{'Ping' if self.ping else 'Request'} {self.number}"
+        said = f"{name}: {start}, arrived at {milliseconds(self.arrived)}"
         if self.status == "throttled":
-            return f"Request {self.number}: throttled at {milliseconds(self.arrived)}"
+            return f"{name}: throttled at {milliseconds(self.arrived)}"
         if self.took is None:
             return f"{said}, not answered when the run ended"
         if self.init is not None:
             said += f", INIT {milliseconds(self.init[1] - self.init[0])}"
+        if self.primed:
+            primed = sum(ended - began for began, ended in self.primed)
+            said += f" ({milliseconds(primed)} of it priming)"
         outcome = "answered" if self.status == "success" else f"ended ({self.status})"
         return f"{said}, {outcome} after {milliseconds(self.took)}"
 
 
-def bars(recording: Recording, span: Span) -> tuple[Bar, ...]:
-    """A burst's requests, in order of arrival, as the ledger has them."""
-    requests = recording.burst(span)
+def bars(recording: Recording, requests: Sequence[InvocationRecord]) -> tuple[Bar, ...]:
+    """A burst's requests or pings, in order of arrival, as the ledger has them."""
     origin = min((item.started for item in requests), default=0.0)
     environments = {item.id: item for item in recording.environments}
     return tuple(
@@ -70,6 +76,8 @@ def bars(recording: Recording, span: Span) -> tuple[Bar, ...]:
             ended=None if item.ended is None else (item.ended - origin) * 1000,
             cold=item.cold,
             status=item.status,
+            primed=_primed(item, recording, origin),
+            ping=item.ping,
         )
         for index, item in enumerate(requests, 1)
     )
@@ -126,6 +134,17 @@ def _init(
     return (began - origin) * 1000, (max(began, ready) - origin) * 1000
 
 
+def _primed(
+    item: InvocationRecord, recording: Recording, origin: float
+) -> tuple[tuple[float, float], ...]:
+    """The priming that a cold request waited for."""
+    if not item.cold or item.environment is None:
+        return ()
+    stretches = recording.primed.get(item.environment, ())
+    began = [((stretch.started_at - origin) * 1000, stretch.ms) for stretch in stretches]
+    return tuple((at, at + ms) for at, ms in began)
+
+
 def _enlargement(burst: Sequence[Bar], limit: float) -> Linear | None:
     """A finer scale in the panel's empty part, where all answers came early enough for one."""
     longest = max((bar.ended or limit for bar in burst), default=limit)
@@ -168,11 +187,11 @@ def _tick(tick: float, scale: Linear) -> str:
 
 
 def _stages(x: Linear, burst: Sequence[Bar]) -> Markup:
-    """Names over the first lane that has an INIT, so that the drawing needs no legend."""
-    first = next((bar for bar in burst if bar.init is not None and bar.ended is not None), None)
-    if first is None or first.init is None or first.ended is None:
+    """Names over where most INITs are, so that the drawing needs no legend."""
+    inits = sorted(bar.init for bar in burst if bar.init is not None and bar.ended is not None)
+    if not inits:
         return Markup()
-    left, right = x(first.init[0]), x(first.init[1])
+    left, right = (x(moment) for moment in inits[len(inits) // 2])
     parts = []
     if right - left > 90:
         parts.append(label("note", (left + right) / 2, 30, "INIT of a new environment", "middle"))
@@ -193,7 +212,7 @@ def _lane(key: str, bar: Bar, top: float, x: Linear, finer: Linear | None) -> Ma
     return mark(
         bar.text,
         *parts,
-        class_="request",
+        class_="ping" if bar.ping else "request",
         data_cold="yes" if bar.cold else "no",
     )
 
@@ -203,13 +222,18 @@ def _drawn(key: str, bar: Bar, top: float, x: Linear) -> Markup:
         return label("cross", x(bar.arrived), top + _THICK - 1, "\N{MULTIPLICATION SIGN}", "middle")
     end = x.highest if bar.ended is None else bar.ended
     if bar.init is None:
-        return rect("serving", x(bar.arrived), x(end), top, _THICK)
+        return rect(_served(bar), x(bar.arrived), x(end), top, _THICK)
     began, ready = bar.init
     return joined(
         rect("waiting", x(bar.arrived), x(began), top + _THICK / 2 - 1, 2),
         rect("init", x(began), x(ready), top, _THICK, f"url(#{key}-hatch)"),
-        rect("serving", x(ready), x(max(end, ready)), top, _THICK),
+        *(rect("priming", x(start), x(end), top, _THICK) for start, end in bar.primed),
+        rect(_served(bar), x(ready), x(max(end, ready)), top, _THICK),
     )
+
+
+def _served(bar: Bar) -> str:
+    return "held" if bar.ping else "serving"
 
 
 def _outcome(bar: Bar) -> str:
@@ -226,8 +250,9 @@ def described(key: str, name: str, burst: Sequence[Bar]) -> Described:
     cold = sum(bar.cold for bar in burst)
     took = sorted(bar.took for bar in burst if bar.took is not None)
     range_ms = f" took {milliseconds(took[0])} to {milliseconds(took[-1])} each" if took else ""
+    noun = "ping" if burst and burst[0].ping else "request"
     return Described(
         key,
-        f"{counted(len(burst), 'request')} at once, {name}",
-        f"{counted(cold, 'cold start')}; the requests{range_ms}, from arrival to answer.",
+        f"{counted(len(burst), noun)}{'' if noun == 'ping' else ' at once'}, {name}",
+        f"{counted(cold, 'cold start')}; the {noun}s{range_ms}, from arrival to answer.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from infra.cloud.ledger import EnvironmentRecord, InvocationRecord
@@ -10,6 +10,7 @@ from infra.demo.markup import Markup, element
 from infra.demo.page_chart import flake, mark, rect
 from infra.demo.quantity import counted, milliseconds
 from infra.demo.scale import Linear
+from warmer.environment import Primed
 
 __all__ = ["THICK", "Lane", "Run", "draw", "runs"]
 
@@ -20,11 +21,12 @@ _TOUCHING = 1.5
 
 @dataclass(frozen=True)
 class Lane:
-    """An environment, its number in the drawing, and what was placed on it, by arrival."""
+    """An environment, its number in the drawing, what was placed on it by arrival, its priming."""
 
     number: int
     environment: EnvironmentRecord
     invocations: tuple[InvocationRecord, ...]
+    primed: tuple[Primed, ...] = ()
 
     @property
     def requests(self) -> int:
@@ -40,6 +42,11 @@ class Lane:
     def cold(self) -> tuple[InvocationRecord, ...]:
         """Those that waited for its INIT."""
         return tuple(item for item in self.invocations if item.cold)
+
+    @property
+    def primed_ms(self) -> float:
+        """How long its priming took in all."""
+        return sum(item.ms for item in self.primed)
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,7 @@ def draw(lane: Lane, x: Linear, origin: float, finished: float, top: float) -> M
             text += f" {milliseconds(environment.init_ms)}"
         bar = place.bar("init", environment.init_started, init_ended, 1.0, "url(#timeline-hatch)")
         parts.append(mark(f"{text}, at {_at(environment.init_started, origin)}", bar))
+    parts += [_primed(item, lane, place) for item in lane.primed]
     touching = _TOUCHING * (x.highest - x.lowest) / (x.right - x.left)
     parts += [_run(run, lane, place, finished) for run in runs(lane.invocations, touching)]
     parts += [_cold(item, lane, place) for item in lane.cold]
@@ -142,6 +150,16 @@ def _run(run: Run, lane: Lane, place: _Place, finished: float) -> Markup:
     )
 
 
+def _primed(item: Primed, lane: Lane, place: _Place) -> Markup:
+    text = f"Environment {lane.number}: priming {item.name} {milliseconds(item.ms)}"
+    return mark(
+        f"{text}, at {_at(item.started_at, place.origin)}",
+        place.bar("priming", item.started_at, item.started_at + item.ms / 1000, 1.0),
+        class_="primed",
+        data_ms=item.ms,
+    )
+
+
 def _cold(item: InvocationRecord, lane: Lane, place: _Place) -> Markup:
     # A schedule's invoke is asynchronous: no user waits for it either.
     unseen = item.ping or item.kind == "event"
@@ -184,13 +202,16 @@ def _at(moment: float, origin: float) -> str:
 
 
 def lanes_of(
-    environments: Sequence[EnvironmentRecord], invocations: Sequence[InvocationRecord]
+    environments: Sequence[EnvironmentRecord],
+    invocations: Sequence[InvocationRecord],
+    primed: Mapping[str, tuple[Primed, ...]],
 ) -> list[Lane]:
-    """A lane for each environment, numbered from 1 in their order."""
+    """A lane for each environment, numbered from 1 in their order; `primed` is by environment."""
     placed: dict[str, list[InvocationRecord]] = {item.id: [] for item in environments}
     for item in invocations:
         if item.environment in placed:
             placed[item.environment].append(item)
     return [
-        Lane(number, item, tuple(placed[item.id])) for number, item in enumerate(environments, 1)
+        Lane(number, item, tuple(placed[item.id]), primed.get(item.id, ()))
+        for number, item in enumerate(environments, 1)
     ]

@@ -54,7 +54,9 @@ def cost_table(figures: Figures) -> Markup:
 def environment_table(lanes: list[Lane], origin: float) -> Markup:
     """A row for each lane of the timeline."""
     head = _row(
-        "th", "", "function", "made at", "INIT", "requests", "pings", "cold start of", "ended"
+        "th",
+        *("", "function", "made at", "INIT", "of it priming"),
+        *("requests", "pings", "cold start of", "ended"),
     )
     return element(
         "table",
@@ -76,6 +78,7 @@ def _environment(lane: Lane, origin: float) -> Markup:
         found.function,
         f"{found.spawned_at - origin:.2f} s",
         "not ended" if found.init_ms is None else milliseconds(found.init_ms),
+        milliseconds(lane.primed_ms) if lane.primed else "none",
         f"{lane.requests:,}",
         f"{lane.pings:,}",
         cold,

@@ -29,7 +29,8 @@ def lanes(recording: Recording) -> list[Lane]:
     def place(item: EnvironmentRecord) -> tuple[int, str, float, str]:
         return order.get(item.function, 2), item.function, item.spawned_at, item.id
 
-    return lanes_of(sorted(recording.environments, key=place), recording.invocations)
+    found = sorted(recording.environments, key=place)
+    return lanes_of(found, recording.invocations, recording.primed)
 
 
 def chapters_shown(recording: Recording) -> list[Chapter]:

@@ -7,7 +7,14 @@ from infra.demo.markup import Markup, element, joined
 from infra.demo.quantity import counted, milliseconds
 from infra.demo.recording import SCHEDULE_SECONDS, Machine, Recording
 
-__all__ = ["burst_words", "how", "latency_words", "machine_words", "run_words"]
+__all__ = [
+    "burst_words",
+    "how",
+    "latency_words",
+    "machine_words",
+    "run_words",
+    "wave_words",
+]
 
 
 def machine_words(machine: Machine) -> str:
@@ -23,9 +30,49 @@ def burst_words(figures: Figures, recording: Recording) -> str:
     return (
         f"{counted(figures.without_warmer.requests, 'request')} sent at the same moment, once to "
         "an empty pool and once to the pool that the warmer keeps. One lane is one request, from "
-        "its arrival at the cloud to its answer; both drawings have the same scale, in real "
-        f"milliseconds. {_sharing(figures, recording)}"
+        "its arrival at the cloud to its answer: hatched is INIT, solid blue the priming in it, "
+        "orange the answer. Both drawings have the same scale, in real milliseconds. "
+        f"{_sharing(figures, recording)}"
     )
+
+
+def wave_words(recording: Recording) -> Markup:
+    """Where the INITs went that users did not wait for."""
+    served = {item.environment for item in recording.burst(recording.with_warmer)}
+    made = [item for item in recording.environments if item.id in served]
+    said = "Pings of the warmer did, before any user came. "
+    if made and all(item.init_ms is not None for item in made):
+        inits = sorted(item.init_ms or 0.0 for item in made)
+        said = (
+            f"The {counted(len(made), 'environment')} that answered the burst with the warmer had "
+            f"taken {_range(inits)} for INIT, each while a ping waited and no user did. "
+        )
+    primed = sorted(
+        sum(stretch.ms for stretch in recording.primed[item.id])
+        for item in made
+        if item.id in recording.primed
+    )
+    if primed:
+        said += (
+            f"The last {_range(primed)} of it were priming: warm-up inferences, so that the first "
+            "user's request finds the model as fast as it gets. "
+        )
+    return joined(
+        element("p", said),
+        element(
+            "p",
+            "The first ping goes alone, to see whether the function answers pings at all. The "
+            "others overlap, since one environment serves one request at a time: only pings that "
+            "are in flight together reach as many environments.",
+            class_="muted",
+        ),
+    )
+
+
+def _range(values: list[float]) -> str:
+    """From the least to the greatest; of one value, that."""
+    low, high = milliseconds(values[0]), milliseconds(values[-1])
+    return low if low == high else f"{low.removesuffix(' ms')} to {high}"
 
 
 def latency_words(figures: Figures, recording: Recording) -> str:
@@ -67,9 +114,8 @@ def how(recording: Recording) -> Markup:
         f"lifetime of {_duration(recording.idle_seconds)} passed in {real_seconds:.3g} s. The "
         "month's cost counts cloud time.",
         "Counted by": "The cloud's ledger: environments by process, cold starts by requests that "
-        "waited for an INIT. Latencies are the caller's own.",
-        "Not drawn": "Priming, which is a part of INIT: the ledger sees INIT from outside, as a "
-        "whole.",
+        "waited for an INIT. Latencies are the caller's own. Priming, which the cloud cannot see "
+        "from outside, is from the line that each environment logs of its own.",
     }
     return element(
         "dl",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.cloud.ledger import EnvironmentRecord, InvocationRecord
+from warmer.environment import Primed
 
 __all__ = ["SCHEDULE_SECONDS", "Chapter", "Machine", "Recording", "Span", "records"]
 
@@ -53,19 +54,23 @@ class Span:
 class Recording:
     """A demo that has ended. Times are Unix seconds of this machine.
 
+    primed: by environment, when what was primed in it, as it logged itself.
     inference, warmer: the names of the two functions.
     schedule_on: when the warmer's schedule was switched on and off, or None.
-    with_warmer, without_warmer: the invocations during the two bursts.
+    first_wave: the invocations during the warmer's first wave.
+    with_warmer, without_warmer: those during the two bursts.
     idle_seconds: idle lifetime in cloud time. clock_rate: cloud seconds for each real one.
     finished: when the ledger was read; what had not ended then ends there in a drawing.
     """
 
     environments: tuple[EnvironmentRecord, ...]
     invocations: tuple[InvocationRecord, ...]
+    primed: Mapping[str, tuple[Primed, ...]]
     inference: str
     warmer: str
     chapters: tuple[Chapter, ...]
     schedule_on: tuple[float, float] | None
+    first_wave: Span
     with_warmer: Span
     without_warmer: Span
     idle_seconds: float
@@ -81,6 +86,17 @@ class Recording:
             if span.first <= item.sequence < span.end
             and item.function == self.inference
             and item.kind == "url"
+            and not item.ping
+        )
+
+    def wave(self, span: Span) -> tuple[InvocationRecord, ...]:
+        """The pings of the inference function in a span, in order of arrival."""
+        return tuple(
+            item
+            for item in self.invocations
+            if span.first <= item.sequence < span.end
+            and item.function == self.inference
+            and item.ping
         )
 
     @property

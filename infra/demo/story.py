@@ -15,6 +15,7 @@ from infra.demo.deployment import Deployment, wait_until
 from infra.demo.figures import Burst, Figures, MonthlyCost, Wave
 from infra.demo.load import Caller, Latencies, at_once, one_after_another
 from infra.demo.recording import SCHEDULE_SECONDS, Chapter, Machine, Recording, Span, records
+from warmer.environment import Primed
 from warmer.errors import CloudError
 from warmer.fleet.price import PRICES, SECONDS_A_MONTH
 
@@ -53,8 +54,10 @@ class Story:
         self._warmer = ""
         self._chapters: list[Chapter] = []
         self._schedule_on: tuple[float, float] | None = None
+        self._first_wave = Span()
         self._with_warmer = Span()
         self._without_warmer = Span()
+        self._primed: dict[str, tuple[Primed, ...]] = {}
 
     def run(self) -> Figures:
         """The whole story; raises CloudError where a step cannot be done."""
@@ -65,6 +68,7 @@ class Story:
         first_ms, with_warmer = self._burst_on_warm_pool()
         alive = self._let_it_idle()
         without_warmer = self._burst_on_cold_pool()
+        self._await_primed()
         return Figures(
             cold=Latencies((cold, *without_warmer.latencies.values)),
             warm=warm,
@@ -83,10 +87,12 @@ class Story:
         return Recording(
             environments=environments,
             invocations=invocations,
+            primed=self._primed,
             inference=self._inference,
             warmer=self._warmer,
             chapters=tuple(self._chapters),
             schedule_on=self._schedule_on,
+            first_wave=self._first_wave,
             with_warmer=self._with_warmer,
             without_warmer=self._without_warmer,
             idle_seconds=self._plan.idle_seconds,
@@ -133,6 +139,8 @@ class Story:
                 self._fired(number),
             )
             waves.append(self._wave(number, since))
+            if number == 1:
+                self._first_wave = Span(since, self._deployment.mark())
             since = self._deployment.mark()
         return tuple(waves)
 
@@ -196,6 +204,15 @@ class Story:
 
         interval = SCHEDULE_SECONDS / self._plan.clock_rate
         wait_until(done, f"wave {count}", interval + 2 * _MARGIN_SECONDS)
+
+    def _await_primed(self) -> None:
+        """Until each environment of the inference function that finished INIT has its log line."""
+
+        def done() -> bool:
+            self._primed = self._deployment.primed(self._inference)
+            return self._deployment.ready(self._inference) <= self._primed.keys()
+
+        wait_until(done, "the log lines that tell of priming")
 
     def _fired(self, number: int) -> float:
         """The Unix second at which the schedule invoked the warmer for the nth time."""

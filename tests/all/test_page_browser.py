@@ -190,7 +190,7 @@ def test_no_text_in_a_drawing_covers_another(probe: Callable[..., Any], size: st
 def test_arrow_keys_reach_the_marks_of_every_chart(probe: Callable[..., Any], size: str) -> None:
     """A tooltip tells the second mark, within the screen; Escape hides it."""
     tips = probe(size)["tips"]
-    assert len(tips) == 4
+    assert len(tips) == 5
     for tip in tips:
         assert tip["text"]
         assert (tip["shown"], tip["inside"], tip["hidden"]) == (True, True, True)

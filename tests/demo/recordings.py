@@ -11,6 +11,7 @@ from infra.cloud.ledger import EnvironmentRecord, InvocationRecord
 from infra.demo.figures import Burst, Figures, MonthlyCost, Wave
 from infra.demo.load import Latencies
 from infra.demo.recording import Chapter, Machine, Recording, Span
+from warmer.environment import Primed
 
 NOW = 1_764_000_000.0
 MACHINE = Machine(cpus=2, system="Linux", architecture="x86_64", python="3.13.1")
@@ -105,10 +106,16 @@ def recording(**changes: Any) -> Recording:
             request(4, 30.0, 0.9, environment="cold-a", cold=True, init_ms=780.0),
             request(5, 30.0, 0.9, environment="cold-b", cold=True, init_ms=780.0),
         ),
+        primed={
+            "warm-a": (Primed("digits", NOW + 1.7, 60.0),),
+            "cold-a": (Primed("digits", NOW + 30.7, 60.0),),
+            "cold-b": (Primed("digits", NOW + 30.7, 40.0), Primed("connect", NOW + 30.75, 10.0)),
+        },
         inference="inference",
         warmer="warmer",
         chapters=(Chapter("The schedule fires", NOW + 1.0), Chapter("The burst", NOW + 30.0)),
         schedule_on=(NOW + 1.0, NOW + 6.0),
+        first_wave=Span(0, 2),
         with_warmer=Span(2, 4),
         without_warmer=Span(4, 6),
         idle_seconds=600.0,
@@ -168,19 +175,29 @@ def _invocations(draw: st.DrawFn, number: int, homes: list[str]) -> InvocationRe
 
 
 @st.composite
+def _stretches(draw: st.DrawFn) -> Primed:
+    """Priming at any moment, of anything, as long as you like."""
+    return Primed(draw(_texts), NOW + draw(_offsets), draw(st.floats(0, 20_000)))
+
+
+@st.composite
 def recordings(draw: st.DrawFn) -> Recording:
     """Any recording, empty ones included."""
     environments = tuple(draw(_environments(index)) for index in range(draw(st.integers(0, 5))))
     homes = [item.id for item in environments]
     count = draw(st.integers(0, 12))
     invocations = tuple(draw(_invocations(index, homes)) for index in range(count))
-    edges = sorted(draw(st.lists(st.integers(0, count), min_size=4, max_size=4)))
+    edges = sorted(draw(st.lists(st.integers(0, count), min_size=6, max_size=6)))
+    named = st.sampled_from([*homes, "unknown"])
+    primed = draw(st.dictionaries(named, st.lists(_stretches(), max_size=3).map(tuple)))
     return recording(
         environments=environments,
         invocations=invocations,
         chapters=tuple(
             Chapter(draw(_texts), NOW + draw(_offsets)) for _ in range(draw(st.integers(0, 4)))
         ),
+        primed=primed,
+        first_wave=Span(edges[4], edges[5]),
         schedule_on=draw(st.sampled_from([None, (NOW + 1.0, NOW + 6.0)])),
         with_warmer=Span(edges[0], edges[1]),
         without_warmer=Span(edges[2], edges[3]),

@@ -86,6 +86,23 @@ def test_requests_and_pings_add_up_to_the_ledger(story: Recording) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(recordings())
+def test_all_priming_is_on_the_lane_of_its_environment(story: Recording) -> None:
+    """As long as it was logged to be; what is of no environment in the ledger has no lane."""
+    shown = [float(str(item["data-ms"])) for item in read(story).of_class("primed")]
+    known = {item.id for item in story.environments}
+    expected = [item.ms for name, told in story.primed.items() if name in known for item in told]
+    assert sorted(shown) == pytest.approx(sorted(expected), abs=0.005)
+
+
+@settings(max_examples=40, deadline=None)
+@given(recordings())
+def test_the_first_wave_shows_each_ping(story: Recording) -> None:
+    """As many lanes as pings of the inference function in it."""
+    assert len(read(story).of_class("ping")) == len(story.wave(story.first_wave))
+
+
+@settings(max_examples=40, deadline=None)
+@given(recordings())
 def test_bursts_show_each_request_and_the_figures_cold_starts(story: Recording) -> None:
     """Both panels together: as many lanes as requests, as many cold ones as the figures say."""
     figures = figures_of(story)
@@ -102,7 +119,7 @@ def test_drawings_are_well_formed_and_finite(story: Recording) -> None:
     """Each drawing is XML, with a title and a description, and no coordinate is NaN."""
     text = page(figures_of(story), story)
     drawings = [item for item in re.findall(r"<svg .*?</svg>", text, re.DOTALL) if "role=" in item]
-    assert len(drawings) == 4
+    assert len(drawings) == 5
     for drawing in [*drawings, burst_picture(figures_of(story), story)]:
         root = ElementTree.fromstring(drawing)
         assert [child.tag.rpartition("}")[2] for child in root][:2] == ["title", "desc"]

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from infra.demo.markup import Markup, element, escape, joined
 from infra.demo.page import page
-from infra.demo.page_burst import bars, panel_content, span_ms
+from infra.demo.page_burst import Bar, bars, described, panel_content, span_ms
 from infra.demo.page_lane import runs
 from infra.demo.page_timeline import chapters_shown
-from infra.demo.recording import Chapter, Machine, Span, records
+from infra.demo.recording import Chapter, Machine, records
 from tests.demo.recordings import NOW, environment, figures_of, recording, request
 
 
@@ -61,20 +61,40 @@ def test_chapters_before_the_first_request_begin_with_it() -> None:
     assert chapters_shown(story) == [Chapter("early", NOW + 1.0), Chapter("burst", NOW + 30.0)]
 
 
+def _burst(first: int) -> tuple[Bar, ...]:
+    """Two invocations of the small recording, from this one on."""
+    return bars(recording(), recording().invocations[first : first + 2])
+
+
 def test_a_bar_has_its_init_and_its_wait() -> None:
     """Milliseconds after the burst's first request."""
-    first, second = bars(recording(), Span(4, 6))
+    first, second = _burst(4)
     assert (first.arrived, first.cold, round(first.took or 0)) == (0.0, True, 900)
     assert first.init is not None
     assert [round(moment) for moment in first.init] == [20, 800]
     assert "cold start" in second.text
-    assert "INIT 780 ms" in second.text
+    assert "INIT 780 ms (50.0 ms of it priming)" in second.text
     assert span_ms((first, second)) == 1000.0
+
+
+def test_priming_is_a_part_of_the_init_that_was_waited_for() -> None:
+    """On the same scale, from the moment that the environment logged."""
+    (first, second), (warm, _) = _burst(4), _burst(2)
+    assert [tuple(map(round, part)) for part in first.primed] == [(700, 760)]
+    assert [tuple(map(round, part)) for part in second.primed] == [(700, 740), (750, 760)]
+    assert warm.primed == ()
+
+
+def test_a_ping_is_called_one() -> None:
+    """In its tooltip and in what is read aloud."""
+    pings = _burst(0)
+    assert pings[0].text.startswith("Ping 1: cold start")
+    assert described("wave", "the first wave", pings).title == "2 pings, the first wave"
 
 
 def test_only_a_much_faster_burst_is_enlarged() -> None:
     """The slow burst fills its panel; the fast one says how much it is enlarged."""
-    slow, fast = bars(recording(), Span(4, 6)), bars(recording(), Span(2, 4))
+    slow, fast = _burst(4), _burst(2)
     assert "times enlarged" in panel_content("a", fast, 1000.0, 2)
     assert "times enlarged" not in panel_content("b", slow, 1000.0, 2)
     assert "INIT of a new environment" in panel_content("b", slow, 1000.0, 2)
@@ -89,7 +109,7 @@ def test_what_has_not_ended_is_said_to_be_open() -> None:
             request(5, 30.0, 0.0, status="throttled"),
         ),
     )
-    running, throttled = bars(story, Span(4, 6))
+    running, throttled = bars(story, story.invocations)
     assert running.took is None
     assert "not answered" in running.text
     assert throttled.text == "Request 2: throttled at 0.0 ms"
