@@ -46,6 +46,9 @@ class Metric(Enum):
     PINGS_SENT = ("PingsSent", "Count")
     PINGS_FAILED = ("PingsFailed", "Count")
     HELD_DURATION = ("HeldDuration", "Milliseconds")
+    # Of the deployment hook, once for each deploy, beside the environments asked and proven.
+    DEPLOYS_REFUSED = ("DeploysRefused", "Count")
+    PREWARM_DURATION = ("PrewarmDuration", "Milliseconds")
 
     @property
     def cloudwatch_name(self) -> str:

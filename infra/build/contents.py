@@ -28,18 +28,20 @@ class Contents:
     distributions: frozenset[str]
 
 
+# It calls other functions and runs no model: no numerical library, a quick start.
+_CALLER = Contents(
+    without=frozenset({"bundling", "cli", "lab", "model"}),
+    folders=(),
+    distributions=frozenset({"aws-lambda-powertools"}),
+)
 CONTENTS = {
     "InferenceFunction": Contents(
         without=frozenset({"bundling", "cli", "fleet", "lab"}),
         folders=("handlers/models",),
         distributions=frozenset({"aws-lambda-powertools", "numpy", "onnxruntime"}),
     ),
-    # It calls other functions and runs no model: no numerical library, a quick start.
-    "WarmerFunction": Contents(
-        without=frozenset({"bundling", "cli", "lab", "model"}),
-        folders=(),
-        distributions=frozenset({"aws-lambda-powertools"}),
-    ),
+    "PreTrafficFunction": _CALLER,
+    "WarmerFunction": _CALLER,
 }
 
 

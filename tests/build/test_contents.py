@@ -64,5 +64,6 @@ def test_a_handler_that_is_no_python_is_an_error(project: Path) -> None:
 
 def test_an_unknown_function_is_an_error() -> None:
     """The error names those that there are."""
-    with pytest.raises(BuildError, match="expected one of InferenceFunction, WarmerFunction"):
+    names = "InferenceFunction, PreTrafficFunction, WarmerFunction"
+    with pytest.raises(BuildError, match=f"expected one of {names}"):
         contents_of("Other")

@@ -15,12 +15,14 @@ from tests.build.conftest import ROOT, RUNNING_PYTHON, SamBuild
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 OTHER_ARCHITECTURE, ARCHITECTURE = sorted(MACHINES, key=lambda n: MACHINES[n] == platform.machine())
 LIBRARY = re.compile(r"cpython-(\d+)-(\w+)-linux-gnu\.so$")
+FUNCTIONS = ("InferenceFunction", "PreTrafficFunction", "WarmerFunction")
+MODULES = ("handlers.inference", "handlers.pre_traffic", "handlers.warm")
 SYMBOL = re.compile(rb"GLIBC_2\.(\d+)")
 
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory, sam_build: SamBuild) -> Path:
-    """Both functions, built for the Python and the architecture that run here."""
+    """All functions, built for the Python and the architecture that run here."""
     folder = tmp_path_factory.mktemp("local")
     options = ("--parameter-overrides", f"Architecture={ARCHITECTURE}")
     result = sam_build(folder, *options, WARMER_BUILD_PYTHON=RUNNING_PYTHON)
@@ -30,7 +32,7 @@ def local(tmp_path_factory: pytest.TempPathFactory, sam_build: SamBuild) -> Path
 
 @pytest.fixture(scope="session")
 def chosen(tmp_path_factory: pytest.TempPathFactory, sam_build: SamBuild) -> Path:
-    """Both functions, built for a runtime and an architecture chosen on the command line."""
+    """All functions, built for a runtime and an architecture chosen on the command line."""
     folder = tmp_path_factory.mktemp("chosen")
     choices = ("PythonRuntime=python3.12", f"Architecture={OTHER_ARCHITECTURE}")
     result = sam_build(folder, "--parameter-overrides", *choices, "--parallel")
@@ -57,7 +59,7 @@ def test_the_local_override_builds_for_another_python(local: Path) -> None:
     assert RUNNING_PYTHON.replace(".", "") == version
 
 
-@pytest.mark.parametrize("function", ["InferenceFunction", "WarmerFunction"])
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_packages_say_what_they_were_built_for(local: Path, chosen: Path, function: str) -> None:
     """The stamp follows the choice, so that another runtime can refuse the package."""
     stamps = [
@@ -79,7 +81,7 @@ def test_no_library_needs_a_newer_c_library_than_lambda_has(local: Path, chosen:
 
 @pytest.mark.parametrize(
     ("function", "module"),
-    [("InferenceFunction", "handlers.inference"), ("WarmerFunction", "handlers.warm")],
+    list(zip(FUNCTIONS, MODULES, strict=True)),
 )
 def test_a_handler_imports_from_its_package_with_what_lambda_has(
     local: Path, function: str, module: str
@@ -116,10 +118,10 @@ def test_packages_are_small(local: Path) -> None:
     """Bytes cost time too: the warmer has no model, the model no second copy of its library."""
     sizes = {
         name: sum(path.stat().st_size for path in (local / name).rglob("*") if path.is_file())
-        for name in ("InferenceFunction", "WarmerFunction")
+        for name in FUNCTIONS
     }
     assert sizes["InferenceFunction"] < 110_000_000
-    assert sizes["WarmerFunction"] < 12_000_000
+    assert max(sizes["PreTrafficFunction"], sizes["WarmerFunction"]) < 12_000_000
 
 
 def test_a_runtime_that_cannot_be_built_for_fails_the_build(

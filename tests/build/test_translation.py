@@ -80,6 +80,67 @@ def test_resources_can_be_created_in_some_order(choices: Mapping[str, str]) -> N
     order = creation_order(translate(choices)["Resources"])
     alias, role = order.index("InferenceFunctionAliaslive"), order.index("WarmerRole")
     assert order.index("InferenceFunction") < alias < role < order.index("WarmerFunction")
+    assert order.index("PreTrafficFunction") < alias
+
+
+def test_the_schedule_comes_to_be_after_the_alias(resources: Template) -> None:
+    """A first deploy runs no hook: the schedule's first run warms it, at once where it is a rate.
+
+    AWS page: EventBridge Scheduler user guide, "Schedule types": a rate without a StartDate invokes
+    its target as soon as it is made.
+    """
+    needed, ahead = set(), ["WarmerFunctionSchedule"]
+    while ahead:
+        name = ahead.pop()
+        found = set(references(resources[name])) & resources.keys()
+        ahead += found - needed
+        needed |= found
+    assert "InferenceFunctionAliaslive" in needed
+    assert "StartDate" not in resources["WarmerFunctionSchedule"]["Properties"]
+
+
+def test_the_alias_moves_once_its_hook_agrees(resources: Template) -> None:
+    """The hook knows the version from a variable, which changes before the alias does."""
+    update = resources["InferenceFunctionAliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+    assert update["BeforeAllowTrafficHook"] == {"Ref": "PreTrafficFunction"}
+    variables = resources["PreTrafficFunction"]["Properties"]["Environment"]["Variables"]
+    version = resources["InferenceFunctionAliaslive"]["Properties"]["FunctionVersion"]
+    assert variables["WARMER_VERSION"] == {"Ref": version["Fn::GetAtt"][0]}
+    assert variables["WARMER_CONCURRENCY"]["Fn::If"][0] == "WarmingIsEnabled"
+
+
+def test_the_hook_is_not_run_twice(resources: Template) -> None:
+    """It reports its own failure; a retry would find the lifecycle event ended."""
+    invoke = resources["PreTrafficFunctionEventInvokeConfig"]["Properties"]
+    assert invoke["MaximumRetryAttempts"] == 0
+
+
+def test_codedeploy_may_move_one_alias_and_ask_one_hook(resources: Template) -> None:
+    """With a role of the template's own: SAM's may move every alias of the account."""
+    assert "CodeDeployServiceRole" not in resources
+    (policy,) = resources["DeploymentRole"]["Properties"]["Policies"]
+    allowed = {
+        action: statement["Resource"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in (
+            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        )
+    }
+    assert allowed["lambda:InvokeFunction"] == {"Fn::GetAtt": ["PreTrafficFunction", "Arn"]}
+    assert {action for action, resource in allowed.items() if resource == "*"} == {
+        "cloudwatch:DescribeAlarms"
+    }
+
+
+def test_the_hook_may_ping_versions_of_one_function(resources: Template) -> None:
+    """And report, and read metrics, which cannot be told apart by resource."""
+    policies = resources["PreTrafficRole"]["Properties"]["Policies"]
+    statements = [s for p in policies for s in p["PolicyDocument"]["Statement"]]
+    allowed = {str(statement["Action"]): statement["Resource"] for statement in statements}
+    assert allowed["lambda:InvokeFunction"] == {"Fn::Sub": "${InferenceFunction.Arn}:*"}
+    assert [action for action, resource in allowed.items() if resource == "*"] == [
+        "cloudwatch:GetMetricData"
+    ]
 
 
 def test_a_cycle_would_be_seen(resources: Template) -> None:
@@ -94,7 +155,8 @@ def test_a_cycle_would_be_seen(resources: Template) -> None:
 def test_every_reference_is_to_something(choices: Mapping[str, str]) -> None:
     """Outputs and resources name only resources, parameters and substitutions."""
     template = translate(choices)
-    known = {*template["Resources"], *template["Parameters"], "Request", "Signature"}
+    local = {"Request", "Signature", "ConfigName"}  # which substitutions define themselves
+    known = {*template["Resources"], *template["Parameters"], *local}
     used = set(references([template["Resources"], template["Outputs"]]))
     assert {name for name in used - known if not name.startswith("AWS::")} == set()
 
@@ -138,12 +200,12 @@ def test_two_stacks_share_no_name(resources: Template) -> None:
         "AWS::Scheduler::Schedule": "Name",
     }
     named = [r["Properties"][keys[r["Type"]]] for r in resources.values() if r["Type"] in keys]
-    assert len(named) == 5
+    assert len(named) == 7
     assert all("${AWS::StackName}" in name["Fn::Sub"] for name in named)
     assert all("RoleName" not in resource["Properties"] for resource in resources.values())
 
 
-@pytest.mark.parametrize("function", ["Inference", "Warmer"])
+@pytest.mark.parametrize("function", ["Inference", "PreTraffic", "Warmer"])
 def test_logs_go_to_a_group_with_retention(resources: Template, function: str) -> None:
     """The group has the name that Lambda would have given it, so every tool finds it."""
     logging = resources[f"{function}Function"]["Properties"]["LoggingConfig"]

@@ -17,7 +17,14 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 
-from infra.cloud import functions, lambda_api, resources, resources_lambda, stacks
+from infra.cloud import (
+    functions,
+    lambda_api,
+    resources,
+    resources_codedeploy,
+    resources_lambda,
+    stacks,
+)
 from infra.cloud.function import FunctionVersion
 from infra.cloud.functions import ControlSettings, LocalLambda
 from infra.cloud.packages import PackageStore
@@ -26,7 +33,7 @@ from infra.cloud.stacks import LocalCloudFormation
 
 REGION = "us-east-1"
 BUCKET = "packages"
-assert resources and resources_lambda
+assert resources and resources_codedeploy and resources_lambda
 
 
 def package(source: str = "def handler(event, context):\n    return event\n") -> bytes:

@@ -19,6 +19,17 @@ PARAMETERS = {"FunctionUrlAuth": "NONE", "PythonRuntime": "python3.12"}
 # Resource type -> properties with their effect here, and properties that are only recorded. One
 # that the template gains has to be entered here; a type that is not imitated would be refused.
 CLASSIFIED: dict[str, tuple[set[str], set[str]]] = {
+    "AWS::CodeDeploy::Application": ({"ComputePlatform"}, set()),
+    "AWS::CodeDeploy::DeploymentGroup": (
+        {
+            "ApplicationName",
+            "AutoRollbackConfiguration",
+            "DeploymentConfigName",
+            "DeploymentStyle",
+            "ServiceRoleArn",
+        },
+        set(),
+    ),
     "AWS::IAM::Role": ({"Description"}, {"AssumeRolePolicyDocument", "Policies"}),
     "AWS::Lambda::Alias": ({"FunctionName", "FunctionVersion", "Name"}, set()),
     "AWS::Lambda::EventInvokeConfig": (
