@@ -9,6 +9,8 @@ WarmerError
 │   ├── BundleMismatch      no variant of a bundle can be used on this machine
 │   ├── ModelInputError     a request does not fit the model's inputs
 │   └── PrimingError        a warm-up inference failed
+├── RequestError            an inference request breaks the protocol, or names what is not here
+├── TraceError              a trace of invocations cannot be read
 ├── PackageMismatch         the package was built for another Python or architecture
 ├── InvokeError             a function could not be invoked
 │   ├── Throttled           Lambda answered 429
@@ -40,8 +42,10 @@ __all__ = [
     "ModelUnavailable",
     "PackageMismatch",
     "PrimingError",
+    "RequestError",
     "ServiceError",
     "Throttled",
+    "TraceError",
     "WarmerError",
 ]
 
@@ -89,6 +93,36 @@ class ModelInputError(ModelError):
 
 class PrimingError(ModelError):
     """A warm-up inference failed."""
+
+
+class RequestError(WarmerError):
+    """An inference request breaks the protocol, or names what is not here.
+
+    `status` is the HTTP status that says so, `headers` what goes with it.
+    """
+
+    def __init__(
+        self, message: str, status: int = 400, headers: dict[str, str] | None = None
+    ) -> None:
+        self.status = status
+        self.headers = headers or {}
+        super().__init__(message)
+
+
+class TraceError(WarmerError):
+    """A trace of invocations cannot be read.
+
+    `path`, `line` and `column` say where: `line` counts from 1, `column` is a column's name, or a
+    character's place from 1, or empty. `problem` says what is there and what was expected.
+    """
+
+    def __init__(self, path: str, line: int, column: str, problem: str) -> None:
+        self.path = path
+        self.line = line
+        self.column = column
+        self.problem = problem
+        place = f"{path}, line {line}" + (f", column {column}" if column else "")
+        super().__init__(f"{place}: {problem}")
 
 
 class PackageMismatch(WarmerError):

@@ -10,8 +10,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Counts",
+    "Draws",
+    "Floats",
+    "Integers",
+    "Pool",
+    "Requests",
+    "Waves",
+    "clear",
+    "new_pool",
+]
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Counts = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
 
 # Places in Pool.counts.
 CURSOR, BUSY, IDLE, FREE, INVOCATIONS, PINGS_BUSY = 0, 1, 2, 3, 4, 5
