@@ -60,8 +60,10 @@ lint: setup
 	@.venv/bin/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
 
-bench: setup ## measure what the local cloud adds to a warm invoke
+bench: setup .tools/bench/ready ## measure: the local cloud's overhead, sessions and first requests
 	@.venv/bin/python -m infra.bench.invoke_overhead
+	@.venv/bin/python -m infra.bench.sessions
+	@.venv/bin/python -m infra.bench.synthesis
 
 lock: ## renew the pinned versions from what pyproject.toml allows
 	@PYTHON=$(PYTHON) infra/build/lock.sh
