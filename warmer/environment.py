@@ -73,6 +73,8 @@ class Environment:
         self.init_type = variables.get("AWS_LAMBDA_INITIALIZATION_TYPE") or "unknown"
         self.function_name = variables.get("AWS_LAMBDA_FUNCTION_NAME", "")
         self.function_version = variables.get("AWS_LAMBDA_FUNCTION_VERSION", "")
+        memory = variables.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+        self.memory_mb = int(memory) if memory.isdecimal() and len(memory) < 10 else 0
         self.init_ms = 0.0
         self.invocations = 0
         self.pings = 0

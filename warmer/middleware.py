@@ -114,6 +114,7 @@ def _answer_ping(
             primed_ms=round(primed_seconds * 1000, 3),
             models=_reports(here.models),
             functions=_reports(here.functions),
+            memory_mb=here.memory_mb,
         ).as_dict()
     finally:
         here.invocation_ended()

@@ -81,7 +81,8 @@ class Reply(Record):
     `last_user_seconds_ago` (None: there was none since INIT). `held_ms` is how long this ping was
     held, `primed_ms` how long it primed before that what INIT had no time for. `models` maps each
     loaded model's name to its priming report, and `functions` that of each function that
-    `warmer.prime` registered.
+    `warmer.prime` registered. `memory_mb` is the function's memory, by which Lambda bills (0:
+    unknown).
     """
 
     environment: str
@@ -102,6 +103,7 @@ class Reply(Record):
     primed_ms: float = 0.0
     models: Mapping[str, Mapping[str, object]] = {}
     functions: Mapping[str, Mapping[str, object]] = {}
+    memory_mb: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """The reply as a JSON-able object: what the function returns."""
@@ -301,4 +303,5 @@ _REPLY_FIELDS: Mapping[str, _Field] = {
     "primed_ms": _NUMBER,
     "models": (_is_reports, "an object of objects"),
     "functions": (_is_reports, "an object of objects"),
+    "memory_mb": _COUNT,
 }
