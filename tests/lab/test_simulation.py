@@ -1,0 +1,175 @@
+"""Policies over traces: compiled equals look by look, and each does what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from warmer.errors import ConfigurationError
+from warmer.fleet.policy import Decision, Fixed, Heard, IdleReset, Look, Never, Policy, Windows
+from warmer.lab.distribution import Distribution
+from warmer.lab.scenario import Scenario
+from warmer.lab.simulation import Simulation
+from warmer.lab.state import (
+    COLD_REQUESTS,
+    INVOCATIONS,
+    LOOKS,
+    PINGS,
+    READS,
+    Pool,
+    Requests,
+)
+
+END = 7200.0
+
+
+def _requests(*times: float, service: float = 0.1) -> Requests:
+    return Requests(np.array(times), np.full(len(times), service))
+
+
+def _run(policy: Policy, requests: Requests, compiled: bool = True, **changes: object) -> Pool:
+    scenario = Scenario(**changes)  # type: ignore[arg-type]  # Scenario checks what it is given
+    return Simulation(policy, scenario, 0.0, END, compiled).function(requests)
+
+
+_moments = st.integers(0, 7200).map(float) | st.floats(0, 7200)
+
+
+@settings(max_examples=300)
+@given(
+    moments=st.lists(_moments, max_size=60),
+    service=st.sampled_from([0.0, 0.1, 30.0, 90.0]),
+    policy=st.builds(IdleReset, st.sampled_from([1.0, 5.0, 7.5, 10.0]), st.integers(1, 3)),
+    delay=st.sampled_from([0.0, 60.0, 150.0]),
+    idle=st.sampled_from(["600", "300-900", "exp:400"]),
+)
+def test_compiled_idle_reset_equals_the_policy_look_by_look(
+    moments: list[float], service: float, policy: IdleReset, delay: float, idle: str
+) -> None:
+    """The same counts and seconds, whichever way it is run."""
+    requests = _requests(*sorted(moments), service=service)
+    lifetime = Distribution.parse(idle, "idle lifetime")
+    results = []
+    for compiled in (True, False):
+        pool = _run(policy, requests, compiled, metric_delay=delay, idle_lifetime=lifetime)
+        results.append((pool.counts.tolist(), pool.seconds.tolist()))
+    assert results[0] == results[1]
+
+
+class Untimed:
+    """A timed policy that hides that it is one, so that it is run look by look."""
+
+    timed: ClassVar[bool] = False
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def decide(self, look: Look) -> Decision:
+        """What the other decides."""
+        return self._policy.decide(look)
+
+
+@pytest.mark.parametrize("policy", [Fixed(5), Fixed(7, 3), Windows(0.25, 1, 10, 2), Windows(23, 1)])
+def test_compiled_waves_equal_the_policy_look_by_look(policy: Policy) -> None:
+    """Policies that follow the clock alone have their waves made beforehand."""
+    times = np.sort(np.random.default_rng(3).uniform(0, END, 300))
+    requests = Requests(times, np.full(300, 2.0))
+    before, after = _run(policy, requests).counts.copy(), _run(Untimed(policy), requests).counts
+    assert before.tolist() == after.tolist()
+
+
+def test_without_a_policy_nothing_is_spent() -> None:
+    """No pings and no looks; what arrives after T is cold."""
+    pool = _run(Never(), _requests(0.0, 500.0, 1101.0, 1700.0))
+    assert [pool.counts[at] for at in (COLD_REQUESTS, PINGS, LOOKS)] == [2, 0, 0]
+
+
+def test_every_policy_begins_before_the_trace_does() -> None:
+    """Ten minutes of head start: the first request meets what was pinged."""
+    assert _run(Fixed(5), _requests(0.05)).counts[COLD_REQUESTS] == 0
+    assert _run(Fixed(5), _requests(0.0), head_start=0.0).counts[COLD_REQUESTS] == 1
+
+
+def test_fixed_pinging_pings_as_often_as_it_says() -> None:
+    """Two hours and ten minutes of five minutes each."""
+    pool = _run(Fixed(5, 2), _requests(1.0))
+    assert (pool.counts[LOOKS], pool.counts[PINGS]) == (26, 52)
+
+
+def test_idle_reset_reads_to_save_pings() -> None:
+    """Real traffic each minute: it looks, reads, and pings but at the beginning."""
+    pool = _run(IdleReset(10), _requests(*np.arange(0, END, 60)))
+    assert pool.counts[COLD_REQUESTS] == 0
+    assert pool.counts[PINGS] <= 2
+    assert 10 <= pool.counts[READS] < pool.counts[LOOKS] <= 22
+
+
+class Recorder:
+    """Pings once each ten minutes and remembers what it saw."""
+
+    timed: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.looks: list[Look] = []
+        self.history: list[tuple[float, Sequence[int]]] = []
+
+    def decide(self, look: Look) -> Decision:
+        """A wave of two."""
+        self.looks.append(look)
+        self.history.append(look.history.concurrency(look.now - 600.0))
+        return Decision(2, look.now + 600.0, {"count": len(self.looks)})
+
+
+def test_a_policy_sees_replies_and_the_past_only() -> None:
+    """Replies tell of the wave before; history ends where the metric delay begins."""
+    policy = Recorder()
+    pool = _run(policy, _requests(30.0, 590.0), metric_delay=120.0, head_start=60.0)
+    first, second = policy.looks[:2]
+    assert (first.now, first.heard, first.memory) == (-60.0, (), {})
+    assert (second.wave_at, second.memory) == (-60.0, {"count": 1})
+    assert second.heard == [Heard(True, None, 0.0, 800.0, 0, None)] * 2
+    assert policy.history[1] == (-60.0, [2, 1, 0, 0, 0, 0, 0, 0])
+    warm = policy.looks[2].heard
+    assert [(reply.new, reply.user_requests) for reply in warm] == [(False, 1), (False, 0)]
+    assert warm[0].last_user_seconds_ago == pytest.approx(1140.0 - 590.1)
+    assert pool.counts[READS] == pool.counts[LOOKS] == len(policy.looks)
+
+
+def test_a_pool_grows_with_concurrency() -> None:
+    """More environments than there were places at first, and no request is lost."""
+    times = np.linspace(1, 11, 500)
+    pool = _run(Fixed(5), Requests(times, np.full(500, 100.0)))
+    assert pool.counts[INVOCATIONS] == 500 + 26
+    assert pool.counts[COLD_REQUESTS] == 499
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("routing", "sometimes"), ("metric_delay", -1.0), ("head_start", 90.0), ("memory_mb", 64),
+     ("seed", -1), ("ping_seconds", float("nan"))],
+)  # fmt: skip
+def test_a_scenario_that_cannot_be_is_refused(key: str, value: object) -> None:
+    """The error names the setting."""
+    with pytest.raises(ConfigurationError, match=key):
+        Scenario(**{key: value})  # type: ignore[arg-type]  # that is what is tested
+
+
+@pytest.mark.parametrize("text", ["", "x", "-5", "9-3", "exp:0", "exp:inf", "nan"])
+def test_a_distribution_that_cannot_be_is_refused(text: str) -> None:
+    """The error says how one is written."""
+    with pytest.raises(ConfigurationError, match="exp:600"):
+        Distribution.parse(text, "idle lifetime")
+
+
+@pytest.mark.parametrize("text", ["600", "300-900", "exp:600", "inf"])
+def test_a_distribution_is_told_as_it_was_written(text: str) -> None:
+    """And its draws lie within."""
+    found = Distribution.parse(text, "idle lifetime")
+    draws = found.draws(np.random.default_rng(1))
+    assert str(found) == text
+    assert ((found.low <= draws) & (draws <= found.high)).all()

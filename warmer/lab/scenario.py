@@ -1,0 +1,88 @@
+"""What is assumed about Lambda and the function, beside the trace."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import inf
+from typing import Literal, get_args
+
+import numpy as np
+
+from warmer.errors import ConfigurationError
+from warmer.lab.distribution import Distribution
+from warmer.lab.state import Draws, Floats
+
+__all__ = ["Routing", "Scenario"]
+
+Routing = Literal["most-recently-used", "random"]
+
+
+INIT = Distribution(0.8, 0.8)
+IDLE_LIFETIME = Distribution(600.0, 600.0)
+MAX_LIFETIME = Distribution(inf, inf)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Assumptions; AWS publishes neither routing nor lifetimes. Times are seconds.
+
+    init: how long INIT takes. idle_lifetime: T, after which an idle environment ends, drawn anew
+    each time one becomes idle. max_lifetime: how old an environment may become.
+    routing: which idle environment gets an invocation.
+    ping_seconds: what a ping of a warm environment takes. hold_seconds: how long a wave of more
+    than one holds each of its pings, so that they overlap.
+    metric_delay: how late CloudWatch knows of a minute.
+    head_start: how long before the trace begins every policy begins; whole minutes.
+    memory_mb: of the function, for wasted GB-seconds and prices.
+    seed: for whatever is random.
+
+    Raises ConfigurationError for a value that cannot be used.
+    """
+
+    init: Distribution = INIT
+    idle_lifetime: Distribution = IDLE_LIFETIME
+    max_lifetime: Distribution = MAX_LIFETIME
+    routing: Routing = "most-recently-used"
+    ping_seconds: float = 0.002
+    hold_seconds: float = 0.040
+    metric_delay: float = 120.0
+    head_start: float = 600.0
+    memory_mb: int = 1769
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.routing not in get_args(Routing):
+            expected = " or ".join(get_args(Routing))
+            raise ConfigurationError("routing", self.routing, expected)
+        for key in ("ping_seconds", "hold_seconds", "metric_delay"):
+            if not 0 <= getattr(self, key) < inf:
+                raise ConfigurationError(key, getattr(self, key), "seconds from 0")
+        if not 0 <= self.head_start < inf or self.head_start % 60:
+            raise ConfigurationError("head_start", self.head_start, "whole minutes, in seconds")
+        if not 128 <= self.memory_mb <= 10_240:
+            raise ConfigurationError("memory_mb", self.memory_mb, "128 to 10240 MB, as Lambda has")
+        if self.seed < 0:
+            raise ConfigurationError("seed", self.seed, "a whole number from 0")
+
+    @property
+    def timing(self) -> Floats:
+        """What a warm ping takes and how long a wave holds its pings, for the simulator."""
+        return np.array([self.ping_seconds, self.hold_seconds])
+
+    def draws(self) -> Draws:
+        """What chance decides, the same for every policy."""
+        random = np.random.default_rng([self.seed, 77])
+        choice = random.random(65_539) if self.routing == "random" else np.empty(0)
+        return Draws(
+            self.init.draws(random),
+            self.idle_lifetime.draws(random),
+            self.max_lifetime.draws(random),
+            choice,
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """Every assumption, JSON-able."""
+        found = asdict(self)
+        for key in ("init", "idle_lifetime", "max_lifetime"):
+            found[key] = str(getattr(self, key))
+        return found

@@ -1,0 +1,192 @@
+"""Runs a policy over the functions of a trace: compiled where that can be, else look by look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from warmer.fleet.policy import Heard, IdleReset, Look, Policy
+from warmer.lab.pool import advance, finish, run_idle_reset, run_waves, send_wave
+from warmer.lab.scenario import Scenario
+from warmer.lab.state import (
+    COUNTS,
+    LOOKS,
+    READS,
+    REPLY_AGE,
+    REPLY_FIELDS,
+    REPLY_IDLE,
+    REPLY_INIT,
+    REPLY_LAST_REQUEST,
+    REPLY_NEW,
+    REPLY_REQUESTS,
+    SECONDS,
+    Floats,
+    Integers,
+    Pool,
+    Requests,
+    Waves,
+    clear,
+    new_pool,
+)
+from warmer.lab.trace import Arrivals, Trace
+
+__all__ = ["Counted", "Simulation", "simulate", "waves_of"]
+
+FIRST_PLACES = 64
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What happened, a row for each function; columns as named in `warmer.lab.state`."""
+
+    counts: Integers
+    seconds: Floats
+
+    @classmethod
+    def empty(cls, functions: int) -> Counted:
+        """Nothing yet."""
+        return cls(np.zeros((functions, COUNTS), np.int64), np.zeros((functions, SECONDS)))
+
+
+class Simulation:
+    """One policy in one scenario, for one function after another.
+
+    Time within begins at a whole minute, the scenario's head start before the trace does, and is 0
+    there; `origin` is that moment, in seconds since midnight of the trace's first day.
+    compiled: False makes it go look by look even where there is a compiled equivalent.
+    """
+
+    def __init__(
+        self, policy: Policy, scenario: Scenario, start: float, end: float, compiled: bool = True
+    ) -> None:
+        self.origin = math.floor((start - scenario.head_start) / 60) * 60.0
+        self._end = end - self.origin
+        self._policy = policy
+        self._scenario = scenario
+        self._draws = scenario.draws()
+        self._timing = scenario.timing
+        self._looks = 0
+        minutes = 0 if policy.timed else int(self._end // 60) + 1
+        self._pool = new_pool(FIRST_PLACES, minutes)
+        self._run: Callable[[Requests], bool] = self._look_by_look
+        if policy.timed:
+            self._waves, self._looks = waves_of(policy, self.origin, end)
+            self._run = self._timed
+        elif compiled and isinstance(policy, IdleReset):
+            self._rules = np.array(
+                [policy.size, policy.interval_seconds, scenario.metric_delay, 0.0]
+            )
+            self._run = self._idle_reset
+
+    def function(self, requests: Requests) -> Pool:
+        """The pool after all requests and waves; valid until the next function is run."""
+        within = Requests(requests.times - self.origin, requests.services)
+        clear(self._pool)
+        while not self._run(within):
+            self._pool = new_pool(2 * len(self._pool.busy_end), len(self._pool.peaks))
+        self._pool.counts[LOOKS] += self._looks
+        return self._pool
+
+    def functions(self, arrivals: Arrivals, into: Counted, first: int) -> None:
+        """Run all functions of `arrivals`; the first of them is row `first` of `into`."""
+        for number in range(len(arrivals)):
+            pool = self.function(arrivals.of(number))
+            into.counts[first + number] = pool.counts
+            into.seconds[first + number] = pool.seconds
+
+    def _timed(self, requests: Requests) -> bool:
+        return run_waves(self._pool, requests, self._draws, self._waves, self._timing, self._end)
+
+    def _idle_reset(self, requests: Requests) -> bool:
+        return run_idle_reset(
+            self._pool, requests, self._draws, self._rules, self._timing, self._end
+        )
+
+    def _look_by_look(self, requests: Requests) -> bool:
+        """What the scheduled warmer does: look, ask the policy, send the wave, hear the replies."""
+        pool, now, wave_at = self._pool, 0.0, None
+        heard: Sequence[Heard] = ()
+        memory: Mapping[str, float] = {}
+        while now < self._end:
+            if not advance(pool, requests, self._draws, now):
+                return False
+            pool.counts[LOOKS] += 1
+            history = _PoolHistory(pool, self.origin, now - self._scenario.metric_delay)
+            look = Look(self.origin + now, wave_at, heard, memory, history)
+            decision = self._policy.decide(look)
+            memory = decision.memory
+            if decision.hold:
+                replies = np.empty((decision.hold, REPLY_FIELDS))
+                if not send_wave(pool, self._draws, now, decision.hold, self._timing, replies):
+                    return False
+                wave_at, heard = look.now, [_heard(row) for row in replies.tolist()]
+            now = max(decision.look_at - self.origin, now + 1e-3)
+        if not advance(pool, requests, self._draws, self._end):
+            return False
+        finish(pool, self._draws, self._end)
+        return True
+
+
+class _PoolHistory:
+    """Concurrency as CloudWatch would know it, late; each call counts as a read."""
+
+    def __init__(self, pool: Pool, origin: float, known_until: float) -> None:
+        self._pool = pool
+        self._origin = origin
+        self._known_until = known_until
+
+    def concurrency(self, since: float) -> tuple[float, Sequence[int]]:
+        """As `warmer.fleet.policy.History` has it."""
+        self._pool.counts[READS] += 1
+        first = max(0, math.floor((since - self._origin) / 60))
+        last = math.floor(self._known_until / 60)
+        return self._origin + first * 60.0, self._pool.peaks[first : max(first, last)].tolist()
+
+
+def _heard(row: list[float]) -> Heard:
+    idle, last = row[REPLY_IDLE], row[REPLY_LAST_REQUEST]
+    return Heard(
+        new=bool(row[REPLY_NEW]),
+        idle_seconds=None if math.isnan(idle) else idle,
+        age_seconds=row[REPLY_AGE],
+        init_ms=row[REPLY_INIT] * 1000,
+        user_requests=int(row[REPLY_REQUESTS]),
+        last_user_seconds_ago=None if math.isnan(last) else last,
+    )
+
+
+def waves_of(policy: Policy, start: float, end: float) -> tuple[Waves, int]:
+    """All waves of a policy that depends on the clock alone, and how often it looks.
+
+    Times of the waves count from `start`. A policy that never sends any is not asked at all.
+    """
+    times: list[float] = []
+    sizes: list[int] = []
+    looks, now = 0, start
+    while now < end:
+        decision = policy.decide(Look(now, None, (), {}, _NoHistory()))
+        looks += 1
+        if decision.hold:
+            times.append(now - start)
+            sizes.append(decision.hold)
+        now = max(decision.look_at, now + 1e-3)
+    waves = Waves(np.array(times, dtype=np.float64), np.array(sizes, dtype=np.int64))
+    return waves, looks if times else 0
+
+
+class _NoHistory:
+    """For a policy that depends on the clock alone."""
+
+    def concurrency(self, since: float) -> tuple[float, Sequence[int]]:
+        """Never called."""
+        raise AssertionError(f"a timed policy has read the history from {since}")
+
+
+def simulate(trace: Trace, arrivals: Arrivals, policy: Policy, scenario: Scenario) -> Counted:
+    """All functions of `arrivals`, which are those of `trace`."""
+    counted = Counted.empty(len(arrivals))
+    Simulation(policy, scenario, trace.start, trace.end).functions(arrivals, counted, 0)
+    return counted
