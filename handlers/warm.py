@@ -29,8 +29,7 @@ TARGETS = targets_from_json(os.environ.get(TARGETS_KEY))
 INVOKER = LambdaInvoker()
 SPREAD = DispatchSpread()  # what is learnt in one run serves the next
 
-_connections = max(target.concurrency for target in TARGETS)
-INVOKER.prepare(_connections)
+INVOKER.prepare()
 
 
 class Context(Protocol):
@@ -55,7 +54,6 @@ def handler(event: object, context: Context) -> dict[str, object]:
     del event
     seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     deadline = time.monotonic() + seconds
-    INVOKER.prepare(_connections)
     reports = warm(TARGETS, INVOKER, spread=SPREAD, deadline=deadline)
     for report in reports:
         _record(report, context.function_name)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from warmer.aws import InvokeReply, InvokeRequest
+from warmer.aws import InvokeReply, InvokeRequest, SignedInvoke
 from warmer.errors import Throttled
 from warmer.ping import Ping, Reply
 
@@ -33,6 +33,11 @@ class ManualClock:
         """Unix seconds."""
         return START + self.now
 
+    async def sleep(self, seconds: float) -> None:
+        """Move."""
+        self.now += max(seconds, 0.0)
+        await asyncio.sleep(0)
+
 
 @dataclass
 class MemoryPool:
@@ -42,7 +47,7 @@ class MemoryPool:
     holds for later rounds. The next so many pings arrive only when those are back. `capacity` is
     the concurrency beyond which Lambda throttles. `answer` may replace the reply to a ping: it
     gets the call's number, the ping and the true payload, and returns a payload, a function error
-    (as a pair), or raises.
+    (as a pair), or raises. `spare` is as in the wave's settings.
     """
 
     overlap: Sequence[int] = (10_000,)
@@ -54,13 +59,15 @@ class MemoryPool:
     held_ms: float = 0.0
     init_ms: float = 800.0
     seconds_per_ping: float = 0.0
+    spare: int = 1
 
     def __post_init__(self) -> None:
         self.requests: list[InvokeRequest] = []
         self.pings: list[Ping] = []
+        self.connections = 0
         self.started = 0
         self.idle: list[str] = []
-        self._changed = threading.Condition()
+        self._changed = asyncio.Condition()
         self._seen: Counter[int] = Counter()
         self._arrived: Counter[tuple[int, int]] = Counter()
         self._gone: Counter[tuple[int, int]] = Counter()
@@ -68,20 +75,33 @@ class MemoryPool:
         self._busy = 0
         self._open = False
 
-    def invoke(self, request: InvokeRequest) -> InvokeReply:
+    async def connect(self, connections: int) -> None:
+        """See `Invoker.connect`."""
+        self.connections = max(self.connections, connections)
+
+    async def disconnect(self) -> None:
+        """See `Invoker.disconnect`."""
+        self._changed = asyncio.Condition()  # the next run has a loop of its own
+
+    def sign(self, request: InvokeRequest) -> SignedInvoke:
+        """See `Invoker.sign`."""
+        return SignedInvoke(request)
+
+    async def invoke(self, signed: SignedInvoke) -> InvokeReply:
         """Run a ping in an idle environment or a new one; see `Invoker.invoke`."""
+        request = signed.request
         ping = _ping_in(request)
-        with self._changed:
+        async with self._changed:
             self.requests.append(request)
             self.pings.append(ping)
             number = len(self.requests) - 1
             self.clock.now += self.seconds_per_ping
             gate, members, position = self._gate_of(ping)
-            self._wait(lambda: not gate[1] or self._gone[gate[0], gate[1] - 1] >= self._width)
+            await self._wait(lambda: not gate[1] or self._gone[gate[0], gate[1] - 1] >= self._width)
             environment, new = self._take()
             self._arrived[gate] += 1
             self._changed.notify_all()
-            self._wait(lambda: self._arrived[gate] >= members)
+            await self._wait(lambda: self._arrived[gate] >= members)
             self._busy -= 1
             self.idle.append(environment)
             self._gone[gate] += 1
@@ -90,18 +110,20 @@ class MemoryPool:
 
     def _gate_of(self, ping: Ping) -> tuple[tuple[int, int], int, int]:
         """The round and group that a ping belongs to, the group's size, its place in the round."""
-        round_number = self._seen[ping.index] if ping.size > 1 else -1
-        self._seen[ping.index] += ping.size > 1
+        if not ping.release_at:
+            return (-1, 0), 1, 0
+        round_number = self._seen[ping.index]
+        self._seen[ping.index] += 1
         position = self._positions[round_number]
         self._positions[round_number] += 1
-        self._width = self.overlap[min(max(round_number, 0), len(self.overlap) - 1)]
-        group = position // self._width if ping.size > 1 else 0
-        members = min(self._width, ping.size - group * self._width)
-        return (round_number, group), members if ping.size > 1 else 1, position
+        self._width = self.overlap[min(round_number, len(self.overlap) - 1)]
+        group = position // self._width
+        held = ping.size - self.spare
+        return (round_number, group), min(self._width, held - group * self._width), position
 
-    def _wait(self, ready: Callable[[], bool]) -> None:
-        if not self._changed.wait_for(lambda: self._open or ready(), HANG_SECONDS):
-            raise AssertionError("the pool waited for pings that never came")
+    async def _wait(self, ready: Callable[[], bool]) -> None:
+        waiting = self._changed.wait_for(lambda: self._open or ready())
+        await asyncio.wait_for(waiting, HANG_SECONDS)
 
     def _take(self) -> tuple[str, bool]:
         if self._busy >= self.capacity:

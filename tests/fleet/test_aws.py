@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.fleet.endpoint import Failure, Function, Silent, serving
-from warmer.aws import InvokeRequest, LambdaInvoker
+from warmer.aws import InvokeReply, InvokeRequest, LambdaInvoker
 from warmer.errors import (
     AccessDenied,
     AnswerTimeout,
@@ -23,20 +24,33 @@ from warmer.errors import (
 )
 from warmer.ping import Ping, Reply, client_context, parse_reply
 
-Connect = Callable[[Mapping[str, Function]], LambdaInvoker]
+
+class OneByOne:
+    """Invokes, each time in an event loop and on a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.invoker = LambdaInvoker(endpoint_url=url)
+
+    def invoke(self, request: InvokeRequest) -> InvokeReply:
+        """See `Invoker.invoke`."""
+
+        async def run() -> InvokeReply:
+            try:
+                return await self.invoker.invoke(self.invoker.sign(request))
+            finally:
+                await self.invoker.disconnect()
+
+        return asyncio.run(run())
+
+
+Connect = Callable[[Mapping[str, Function]], OneByOne]
 
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
     """Makes an invoker whose Lambda has the functions that are given."""
     with ExitStack() as stack:
-
-        def to(functions: Mapping[str, Function]) -> LambdaInvoker:
-            invoker = LambdaInvoker(endpoint_url=stack.enter_context(serving(functions)))
-            stack.callback(invoker.close)
-            return invoker
-
-        yield to
+        yield lambda functions: OneByOne(stack.enter_context(serving(functions)))
 
 
 def request(
@@ -133,25 +147,20 @@ def test_a_closed_port_is_unreachable() -> None:
     """A refused connection names the endpoint."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    invoker = LambdaInvoker(endpoint_url=f"http://127.0.0.1:{port}")
 
     with pytest.raises(EndpointUnreachable, match=str(port)):
-        invoker.invoke(request())
+        OneByOne(f"http://127.0.0.1:{port}").invoke(request())
 
 
-def test_connections_of_an_earlier_run_are_not_used_again() -> None:
-    """After `prepare` a new connection is made, since a thawed function's old ones are dead."""
+def test_connections_end_with_the_run() -> None:
+    """A thawed function's old connections are dead, so each run opens its own."""
     connections: list[socket.socket] = []
     with serving({"digits:live": Function()}, connections) as url:
-        invoker = LambdaInvoker(endpoint_url=url)
+        invoker = OneByOne(url)
         invoker.invoke(request())
         invoker.invoke(request())
-        before = len(connections)
-        invoker.prepare(1, timeout_seconds=10.0)
-        invoker.invoke(request())
-        invoker.close()
 
-    assert (before, len(connections)) == (1, 2)
+    assert len(connections) == 2
 
 
 @pytest.mark.parametrize(
@@ -177,7 +186,7 @@ def test_settings_that_cannot_work_are_refused_before_any_invoke(
             monkeypatch.setenv(name, value)
 
     with pytest.raises(ConfigurationError) as refusal:
-        LambdaInvoker(endpoint_url=endpoint_url).prepare(1)
+        LambdaInvoker(endpoint_url=endpoint_url).prepare()
 
     assert refusal.value.key == key
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fleet.pool import MemoryPool
-from warmer.aws import InvokeReply, InvokeRequest
+from warmer.aws import InvokeReply, SignedInvoke
 from warmer.fleet import Target, WaveReport, warm
 from warmer.fleet.run import FUNCTION_REASONS
 
@@ -17,9 +17,9 @@ def run(pool: MemoryPool, deadline: float = float("inf")) -> list[WaveReport]:
     other = MemoryPool(clock=pool.clock, seconds_per_ping=pool.seconds_per_ping)
     pools = {"a": pool, "b": other}
 
-    class Both:
-        def invoke(self, request: InvokeRequest) -> InvokeReply:
-            return pools[request.function].invoke(request)
+    class Both(MemoryPool):
+        async def invoke(self, signed: SignedInvoke) -> InvokeReply:
+            return await pools[signed.request.function].invoke(signed)
 
     return warm(TARGETS, Both(), deadline=deadline, clock=pool.clock)
 
@@ -34,12 +34,11 @@ def test_reports_on_every_target_in_order() -> None:
 
 def test_a_target_without_time_is_reported_as_not_pinged() -> None:
     """What does not fit before the deadline is not ok, and says why."""
-    pool = MemoryPool(seconds_per_ping=4.0)
+    pool = MemoryPool()
 
-    first, second = run(pool, deadline=pool.clock.now + 15)
+    first, second = run(pool, deadline=pool.clock.now + 3)
 
-    assert first.ok
-    assert (second.sent, second.ok) == (0, False)
+    assert (first.sent, first.ok) == (second.sent, second.ok) == (0, False)
     assert second.problems == ("b:live was not pinged: 3.0 s were left",)
 
 
@@ -50,7 +49,8 @@ def test_a_throttle_of_the_account_ends_the_run(reason: str) -> None:
     """Other targets share the account's concurrency, so they are left alone."""
     _, second = run(MemoryPool(capacity=0, reason=reason))
 
-    assert second.sent == 0
+    assert second.rounds == 0
+    assert second.sent <= 1  # its probe may be under way already
     assert "throttled a:live" in second.problems[0]
 
 

@@ -51,7 +51,6 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
             sys.modules.pop("handlers.warm", None)
             module = importlib.import_module("handlers.warm")
             stack.callback(sys.modules.pop, "handlers.warm", None)
-            stack.callback(module.INVOKER.close)
             return module
 
         yield with_targets
@@ -82,7 +81,8 @@ def test_writes_one_log_line_and_one_set_of_metrics_a_wave(
     assert {line["Warmer"] for line in metrics} == {"warmer"}
     assert metrics[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Warmer"]]
     assert (metrics[0]["EnvironmentsAsked"], metrics[0]["EnvironmentsProven"]) == ([3.0], [3.0])
-    assert (metrics[0]["PingsSent"], metrics[0]["PingsFailed"]) == ([4.0], [0.0])
+    # The probe, three that are held, and the spare's.
+    assert (metrics[0]["PingsSent"], metrics[0]["PingsFailed"]) == ([5.0], [0.0])
     assert [wave["proven"] for wave in waves] == [3, 1]
 
 
@@ -159,7 +159,7 @@ def test_targets_that_cannot_be_used_fail_init(targets: str | None, said: str) -
 
 def test_loads_neither_a_model_runtime_nor_numpy() -> None:
     """The warmer's package has no need of them, and its INIT pays for no such import."""
-    unwanted = "{'numpy', 'onnxruntime', 'aws_lambda_powertools', 'click', 'rich', 'asyncio'}"
+    unwanted = "{'numpy', 'onnxruntime', 'aws_lambda_powertools', 'click', 'rich'}"
 
     run = init('[{"function": "digits"}]', f"print(*{unwanted} & set(sys.modules))")
 

@@ -3,7 +3,7 @@
 The world is behind `Invoker.invoke` and ObjectStore: whoever needs Lambda or S3 takes one of them.
 """
 
-from warmer.aws.invoke import Invoker, InvokeReply, InvokeRequest, LambdaInvoker
+from warmer.aws.invoke import Invoker, InvokeReply, InvokeRequest, LambdaInvoker, SignedInvoke
 from warmer.aws.objects import ObjectStore, StoredObject
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "Invoker",
     "LambdaInvoker",
     "ObjectStore",
+    "SignedInvoke",
     "StoredObject",
 ]

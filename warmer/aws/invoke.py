@@ -1,13 +1,19 @@
-"""Lambda's Invoke: one synchronous call at a time."""
+"""Lambda's Invoke: requests that are signed and connected ahead of time, and sent in one write.
+
+boto3's client would do for one invoke. Waves need a thousand in flight at once: a thread for each
+is more than a function may have, and signing and connecting while others are held already is what
+makes holds long. So the requests are botocore's, signed by its signer, and the connections ours.
+"""
 
 from __future__ import annotations
 
-import threading
+import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from warmer.aws.client import ACCESS_CODES, CONNECT_TIMEOUT_SECONDS, new_client
+from warmer.aws.client import ACCESS_CODES
+from warmer.aws.signature import sign_invoke
 from warmer.errors import (
     AccessDenied,
     AnswerTimeout,
@@ -18,11 +24,11 @@ from warmer.errors import (
 )
 
 if TYPE_CHECKING:
-    from botocore.exceptions import BotoCoreError, ClientError
-    from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_lambda.type_defs import InvocationResponseTypeDef
+    from warmer.aws.connections import Connections
+    from warmer.aws.endpoint import LambdaEndpoint
+    from warmer.aws.http import Connection, Response
 
-__all__ = ["InvokeReply", "InvokeRequest", "Invoker", "LambdaInvoker"]
+__all__ = ["InvokeReply", "InvokeRequest", "Invoker", "LambdaInvoker", "SignedInvoke"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class InvokeRequest:
 
     `function` is a name or ARN, `qualifier` a version or alias (None: `$LATEST`).
     `client_context` is the base64 text of Invoke's ClientContext; `payload` is the event as JSON.
-    `timeout_seconds` bounds the wait for the answer, connecting included.
+    `timeout_seconds` bounds the wait for the answer, from sending on.
     """
 
     function: str
@@ -59,10 +65,26 @@ class InvokeReply:
     received_at: float
 
 
-class Invoker(Protocol):
-    """Invokes functions, from many threads at a time."""
+@dataclass(frozen=True, slots=True)
+class SignedInvoke:
+    """A request that is ready: `wire` is what goes to the connection."""
 
-    def invoke(self, request: InvokeRequest) -> InvokeReply:
+    request: InvokeRequest
+    wire: bytes = b""
+
+
+class Invoker(Protocol):
+    """Invokes functions, many at a time, in one event loop at a time."""
+
+    async def connect(self, connections: int) -> None:
+        """Have so many connections open; at least one invoke each. Raises EndpointUnreachable."""
+        ...
+
+    def sign(self, request: InvokeRequest) -> SignedInvoke:
+        """Make a request ready; it has to be sent within five minutes."""
+        ...
+
+    async def invoke(self, signed: SignedInvoke) -> InvokeReply:
         """Invoke once, without a retry.
 
         Raises Throttled, FunctionNotFound, AccessDenied, EndpointUnreachable, AnswerTimeout, or
@@ -70,130 +92,129 @@ class Invoker(Protocol):
         """
         ...
 
+    async def disconnect(self) -> None:
+        """Close all connections; before the event loop ends."""
+        ...
+
 
 class LambdaInvoker:
-    """The real `Invoker`: boto3's Lambda client with retries off.
+    """The real `Invoker`: botocore's signatures, and connections of our own, without retries.
 
     A retry would ping into a throttle, or reach an environment after the others were released.
     `region` and `endpoint_url` default to what boto3 finds in the environment and its files.
+    Connections live no longer than a run: a function that was frozen would not notice that the
+    other side has closed them, and without retries their first use would fail.
     """
 
     def __init__(self, *, region: str | None = None, endpoint_url: str | None = None) -> None:
         self._region = region
         self._endpoint_url = endpoint_url
-        self._connections = 10  # botocore's own default
-        self._clients: dict[float, LambdaClient] = {}
-        self._lock = threading.Lock()
-        self._sent = threading.local()
+        self._found: LambdaEndpoint | None = None
+        self._connections: Connections | None = None
 
-    def prepare(self, connections: int, timeout_seconds: float = 60.0) -> None:
-        """Make ready for `connections` invokes at a time; call it once before each run.
+    @property
+    def endpoint(self) -> LambdaEndpoint:
+        """Lambda's API; found when first asked for. Raises ConfigurationError as `prepare` does."""
+        if self._found is None:
+            from warmer.aws.endpoint import LambdaEndpoint
 
-        Loads boto3, finds the credentials and creates the client, so that the first wave does not
-        wait for that. Drops connections kept from an earlier run: a function that was frozen does
-        not notice that the other side closed them, and without retries the first use would fail.
+            self._found = LambdaEndpoint.find(self._region, self._endpoint_url)
+        return self._found
+
+    def prepare(self) -> None:
+        """Do at INIT what the first wave would wait for: load boto3, find the credentials.
+
         Raises ConfigurationError if there is no region, no credentials or no usable endpoint.
         """
-        with self._lock:
-            if connections > self._connections:
-                self._connections = connections
-                self._drop(self._clients)
-            for client in self._clients.values():
-                client.close()
-        self._client(timeout_seconds)
+        from warmer.aws import connections
 
-    def close(self) -> None:
-        """Close all connections."""
-        with self._lock:
-            self._drop(self._clients)
+        assert connections  # loads asyncio
+        assert self.endpoint.tls or not self.endpoint.is_https  # reads the certificates
 
-    def invoke(self, request: InvokeRequest) -> InvokeReply:
-        """Invoke once; see `Invoker.invoke`. Raises ConfigurationError as `prepare` does."""
-        client = self._client(request.timeout_seconds)
-        from botocore.exceptions import BotoCoreError, ClientError
+    async def connect(self, connections: int) -> None:
+        """See `Invoker.connect`."""
+        await self._open().open(connections)
 
-        self._sent.at = time.monotonic()  # the hook gives the better value, unless it never ran
+    async def disconnect(self) -> None:
+        """See `Invoker.disconnect`."""
+        if self._connections is not None:
+            await self._connections.close()
+            self._connections = None
+
+    def sign(self, request: InvokeRequest) -> SignedInvoke:
+        """See `Invoker.sign`. Raises ConfigurationError as `prepare` does."""
+        wire = sign_invoke(
+            self.endpoint,
+            request.function,
+            request.qualifier,
+            request.client_context,
+            request.payload,
+        )
+        return SignedInvoke(request, wire)
+
+    async def invoke(self, signed: SignedInvoke) -> InvokeReply:
+        """See `Invoker.invoke`."""
+        connections = self._open()
+        connection = await connections.take()
+        sent_at = time.monotonic()
+        response = None
         try:
-            if request.qualifier is None:
-                response = client.invoke(
-                    FunctionName=request.function,
-                    ClientContext=request.client_context,
-                    Payload=request.payload,
-                )
-            else:
-                response = client.invoke(
-                    FunctionName=request.function,
-                    Qualifier=request.qualifier,
-                    ClientContext=request.client_context,
-                    Payload=request.payload,
-                )
-            return self._reply(response)
-        except ClientError as error:
-            raise _refusal(request, error) from error
-        except BotoCoreError as error:
-            raise _failure(request, error) from error
-
-    def _reply(self, response: InvocationResponseTypeDef) -> InvokeReply:
-        payload = response["Payload"].read()
+            response = await self._exchange(connection, signed)
+        finally:
+            connections.give_back(connection, response is not None and response.keeps_open)
+        if response.status >= 300:
+            raise refusal(signed.request, response)
         return InvokeReply(
-            status=response["StatusCode"],
-            function_error=response.get("FunctionError"),
-            payload=payload,
-            executed_version=response.get("ExecutedVersion", ""),
-            sent_at=self._sent.at,
-            received_at=time.monotonic(),
+            status=response.status,
+            function_error=response.headers.get("x-amz-function-error"),
+            payload=response.body,
+            executed_version=response.headers.get("x-amz-executed-version", ""),
+            sent_at=sent_at,
+            received_at=response.received_at,
         )
 
-    def _client(self, timeout_seconds: float) -> LambdaClient:
-        """The client whose time-outs fit: botocore sets them for a client, not for a call."""
-        bound = _whole(timeout_seconds)
-        with self._lock:
-            client = self._clients.get(bound)
-            if client is None:
-                client = self._clients[bound] = self._create(bound)
-        return client
+    async def _exchange(self, connection: Connection, signed: SignedInvoke) -> Response:
+        import asyncio
 
-    def _create(self, timeout_seconds: float) -> LambdaClient:
-        from botocore.config import Config
+        request = signed.request
+        try:
+            async with asyncio.timeout(request.timeout_seconds):
+                return await connection.send(signed.wire)
+        except TimeoutError as error:
+            raise AnswerTimeout(
+                f"{_name(request)}: no answer in {request.timeout_seconds:.0f} s"
+            ) from error
+        except OSError as error:
+            raise EndpointUnreachable(
+                f"{_name(request)}: the connection to Lambda at {self.endpoint.url} failed before"
+                f" the answer was complete ({error})"
+            ) from error
 
-        config = Config(
-            connect_timeout=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds / 2),
-            read_timeout=max(timeout_seconds - CONNECT_TIMEOUT_SECONDS, timeout_seconds / 2),
-            retries={"total_max_attempts": 1},
-            max_pool_connections=self._connections,
-        )
-        client: LambdaClient = new_client("lambda", config, self._region, self._endpoint_url)
-        client.meta.events.register("before-send.lambda.Invoke", self._note_sent)
-        return client
+    def _open(self) -> Connections:
+        if self._connections is None:
+            from warmer.aws.connections import Connections
 
-    def _note_sent(self, **_: object) -> None:
-        self._sent.at = time.monotonic()
-
-    def _drop(self, clients: dict[float, LambdaClient]) -> None:
-        for client in clients.values():
-            client.close()
-        clients.clear()
-
-
-def _whole(seconds: float) -> float:
-    """Round down, so that a run needs few clients: to 5 s from 10 s on, else to 1 s, at least 1."""
-    step = 5 if seconds >= 10 else 1
-    return max(float(int(seconds) // step * step), 1.0)
+            self._connections = Connections(self.endpoint)
+        return self._connections
 
 
 def _name(request: InvokeRequest) -> str:
     return f"{request.function}:{request.qualifier}" if request.qualifier else request.function
 
 
-def _refusal(request: InvokeRequest, error: ClientError) -> InvokeError:
+def refusal(request: InvokeRequest, response: Response) -> InvokeError:
     """What an error answer of Lambda means; codes as in the API reference of Invoke."""
-    code = error.response.get("Error", {}).get("Code", "")
-    message = error.response.get("Error", {}).get("Message", "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    try:
+        said = json.loads(response.body)
+    except (ValueError, RecursionError):
+        said = None
+    body = said if isinstance(said, dict) else {}
+    code = response.headers.get("x-amzn-errortype", "").partition(":")[0]
+    message = str(body.get("Message") or body.get("message") or f"HTTP {response.status}")
     name = _name(request)
-    if status == 429 or code == "TooManyRequestsException":
-        reason = str(error.response.get("Reason") or "")
-        return Throttled(f"Lambda throttled {name}: {reason or message or code}", reason)
+    if response.status == 429 or code == "TooManyRequestsException":
+        reason = str(body.get("Reason") or "")
+        return Throttled(f"Lambda throttled {name}: {reason or message}", reason)
     if code == "ResourceNotFoundException":
         return FunctionNotFound(
             f"{name} does not exist; check its name, its qualifier, the account and the region"
@@ -204,26 +225,4 @@ def _refusal(request: InvokeRequest, error: ClientError) -> InvokeError:
             f"{name} may not be invoked; allow lambda:InvokeFunction on exactly that ARN, and"
             f" check the credentials ({code}: {message})"
         )
-    return InvokeError(f"Lambda did not run {name}: {code}: {message}")
-
-
-def _failure(request: InvokeRequest, error: BotoCoreError) -> InvokeError:
-    """What went wrong without an answer from Lambda."""
-    from botocore import exceptions
-
-    name = _name(request)
-    if isinstance(error, exceptions.ConnectTimeoutError):
-        return EndpointUnreachable(
-            f"{name}: no connection to Lambda; from a VPC this needs a NAT gateway or an interface"
-            f" endpoint for Lambda ({error})"
-        )
-    if isinstance(error, exceptions.ReadTimeoutError):
-        return AnswerTimeout(f"{name}: no answer in {request.timeout_seconds:.0f} s ({error})")
-    unreachable = (
-        exceptions.ConnectionError,
-        exceptions.HTTPClientError,
-        exceptions.IncompleteReadError,
-    )
-    if isinstance(error, unreachable):
-        return EndpointUnreachable(f"{name}: the connection to Lambda failed ({error})")
-    return InvokeError(f"{name}: {error}")
+    return InvokeError(f"Lambda did not run {name}: {code or 'no error code'}: {message}")

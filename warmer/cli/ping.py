@@ -43,11 +43,7 @@ def ping(
     """
     target = Target(function, qualifier, concurrency)
     invoker = LambdaInvoker(region=region, endpoint_url=endpoint_url)
-    invoker.prepare(concurrency)
-    try:
-        report = run_wave(target, invoker)
-    finally:
-        invoker.close()
+    report = run_wave(target, invoker)
     if as_json:
         click.echo(json.dumps(report.as_dict()))
     else:
@@ -71,6 +67,7 @@ def _rows(report: WaveReport) -> list[tuple[str, str]]:
     return [
         ("environments proven", f"{report.proven} of {report.asked}"),
         ("started by this wave", str(report.new)),
+        ("spare", str(len(report.spares))),
         ("versions", ", ".join(report.versions) or "none answered"),
         ("rounds", str(report.rounds)),
         ("pings", f"{report.sent}: {', '.join(outcomes)}" if outcomes else "none"),

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from math import ceil
 from typing import NamedTuple
 
-from warmer.aws import Invoker, InvokeReply, InvokeRequest
+from warmer.aws import Invoker, InvokeReply, InvokeRequest, SignedInvoke
 from warmer.errors import AnswerTimeout, EndpointUnreachable, InvokeError, Throttled
 from warmer.fleet.report import Outcome
 from warmer.fleet.target import Target
 from warmer.ping import Ping, Refusal, Reply, client_context, parse_reply
 
-__all__ = ["Answer", "send", "unprimed"]
+__all__ = ["Answer", "answer_to", "request_for", "unprimed"]
 
 
 class Answer(NamedTuple):
     """What became of one ping.
 
-    `outcome` is PROVEN for any reply that counts; the wave tells duplicates. `problem` is a
-    sentence, empty for PROVEN. `sent_at` and `received_at` are monotonic seconds (0: unknown).
+    `outcome` is PROVEN for any reply that counts; the wave tells duplicates and wrong versions.
+    `problem` is a sentence, empty for PROVEN. `sent_at` and `received_at` are monotonic seconds
+    (0: unknown).
     """
 
     outcome: Outcome
@@ -36,17 +38,34 @@ class Answer(NamedTuple):
         held = self.reply.held_ms if self.reply else 0.0
         return min(max(held, 0.0), (self.received_at - self.sent_at) * 1000)
 
+    @property
+    def billed_ms(self) -> float:
+        """What Lambda bills for this ping, as its reply tells; a function error is not counted.
 
-def send(invoker: Invoker, target: Target, ping: Ping, timeout_seconds: float) -> Answer:
-    """Send one ping and say what became of it; raises only what is no matter of the target's."""
-    request = InvokeRequest(
+        Whole milliseconds, at least one; INIT is billed to the invoke that it came before.
+        """
+        reply = self.reply
+        if reply is None:
+            return 0.0
+        init_ms = max(reply.init_ms, 0.0) if reply.new else 0.0
+        took_ms = (self.received_at - self.sent_at) * 1000
+        return float(ceil(min(init_ms + max(reply.primed_ms, 0.0) + self.held_ms, took_ms))) or 1.0
+
+
+def request_for(target: Target, ping: Ping, timeout_seconds: float) -> InvokeRequest:
+    """The invoke that carries a ping."""
+    return InvokeRequest(
         function=target.function,
         qualifier=target.qualifier,
         client_context=client_context(ping),
         timeout_seconds=timeout_seconds,
     )
+
+
+async def answer_to(invoker: Invoker, target: Target, ping: Ping, signed: SignedInvoke) -> Answer:
+    """Send one ping and say what became of it; raises only what is no matter of the target's."""
     try:
-        reply = invoker.invoke(request)
+        reply = await invoker.invoke(signed)
     except Throttled as error:
         return Answer(Outcome.THROTTLED, str(error), throttle_reason=error.reason)
     except AnswerTimeout as error:

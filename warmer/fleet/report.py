@@ -17,8 +17,10 @@ class Outcome(StrEnum):
 
     PROVEN = "proven"
     """The first reply from an environment: it is warm."""
+    SPARE = "spare"
+    """The first reply from an environment beyond those asked for: it is warm too."""
     DUPLICATE = "duplicate"
-    """A further reply from an environment that is proven already."""
+    """A further reply from an environment that answered before."""
     THROTTLED = "throttled"
     """Lambda answered 429."""
     FUNCTION_ERROR = "function_error"
@@ -29,6 +31,8 @@ class Outcome(StrEnum):
     """The environment refused the ping, or its reply cannot be read: another protocol version."""
     NO_REPLY = "no_reply"
     """The function returned, but no Warmer reply: its own code ran on the ping's event."""
+    WRONG_VERSION = "wrong_version"
+    """A reply from another version than the one that the wave is for, or has moved to."""
     STALE = "stale"
     """A reply to another ping: something in front of the receiver caches responses."""
     REJECTED = "rejected"
@@ -37,7 +41,7 @@ class Outcome(StrEnum):
     """No connection to Lambda's endpoint could be made or kept."""
 
 
-SUCCESSES = frozenset({Outcome.PROVEN, Outcome.DUPLICATE})
+SUCCESSES = frozenset({Outcome.PROVEN, Outcome.SPARE, Outcome.DUPLICATE})
 UNREACHED = frozenset({Outcome.REJECTED, Outcome.UNREACHABLE})
 
 
@@ -46,11 +50,12 @@ class WaveReport:
     """The result of one wave, true to the last ping.
 
     `wave` identifies it in logs, and in the pings that it sent ("" where none was). `asked` is the
-    number of environments wanted, `environments` the ids of the proven ones, `new`
-    how many of those were started by this wave (cold). `rounds` counts rounds of `asked` pings; a
-    probe before them is in `sent`, not in `rounds`. `outcomes` adds up to `sent`.
-    `started_at` is Unix seconds. `held_ms` is the sum of all holds, as the replies tell it; it is
-    billed. `spread_ms` is the longest time in any round between the first and the last ping,
+    number of environments wanted, `environments` the ids of the proven ones, `new` how many of
+    those were started by this wave (cold), `spares` the ids of those beyond the number asked.
+    `rounds` counts rounds of `asked` pings; a probe before them is in `sent`, not in `rounds`.
+    `outcomes` adds up to `sent`. `started_at` is Unix seconds. `held_ms` is the sum of all holds,
+    as the replies tell it; it is billed, and so in `billed_ms`, with INIT and priming, as far as
+    replies tell. `spread_ms` is the longest time in any round between the first and the last ping,
     `wall_ms` how long the wave took. `versions` lists the function versions that answered,
     `throttle_reason` Lambda's `Reason` for the first 429 (None: there was none), `problems` what
     went wrong, a sentence each. `unprimed` maps the name of each model or function that some
@@ -77,6 +82,8 @@ class WaveReport:
     wave: str = ""
     unprimed: Mapping[str, str] = field(default_factory=dict)
     replies: tuple[Reply, ...] = ()
+    billed_ms: float = 0.0
+    spares: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         throttled = self.outcomes.get(Outcome.THROTTLED, 0)
@@ -86,6 +93,8 @@ class WaveReport:
             "environments are distinct": len(set(self.environments)) == self.proven,
             "each environment is proven": self.proven == self.outcomes.get(Outcome.PROVEN, 0),
             "new environments are proven": 0 <= self.new <= self.proven,
+            "spares are others": not set(self.spares) & set(self.environments),
+            "each spare answered": len(self.spares) == self.outcomes.get(Outcome.SPARE, 0),
             "a throttle has a reason": (throttled > 0) == (self.throttle_reason is not None),
             "whatever is not ok has a problem": self.ok or bool(self.problems),
         }
@@ -100,7 +109,7 @@ class WaveReport:
 
     @property
     def proven(self) -> int:
-        """The number of distinct environments that answered; more than asked can happen."""
+        """The number of distinct environments that answered, up to the number asked."""
         return len(self.environments)
 
     @property
@@ -128,6 +137,7 @@ class WaveReport:
             "asked": self.asked,
             "proven": self.proven,
             "new": self.new,
+            "spares": list(self.spares),
             "rounds": self.rounds,
             "sent": self.sent,
             "outcomes": {o.value: n for o in Outcome if (n := self.outcomes.get(o, 0))},
@@ -135,6 +145,7 @@ class WaveReport:
             "versions": list(self.versions),
             "started_at": round(self.started_at, 3),
             "held_ms": round(self.held_ms, 1),
+            "billed_ms": round(self.billed_ms, 1),
             "spread_ms": round(self.spread_ms, 1),
             "wall_ms": round(self.wall_ms, 1),
             "throttle_reason": self.throttle_reason,

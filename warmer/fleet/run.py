@@ -1,16 +1,21 @@
-"""Wave after wave: all targets, one at a time, within the time that is left."""
+"""Wave after wave, small ones side by side, within what Lambda, this process and time allow."""
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 
 from warmer.aws import Invoker
-from warmer.fleet.report import WaveReport
+from warmer.fleet.answer import Answer
+from warmer.fleet.budget import ConcurrencyBudget, ConcurrencyLimits, open_files_allowance
+from warmer.fleet.clock import SYSTEM_CLOCK, Clock
+from warmer.fleet.dispatch import Dispatcher
+from warmer.fleet.report import UNREACHED, Outcome, WaveReport
 from warmer.fleet.spread import DispatchSpread
 from warmer.fleet.target import Target
-from warmer.fleet.wave import LEAST_ROUND_SECONDS, Clock, WaveSettings, not_run, run_wave
+from warmer.fleet.wave import LEAST_ROUND_SECONDS, Wave, WaveSettings, not_run
 
 __all__ = ["warm"]
 
@@ -32,29 +37,91 @@ def warm(
     settings: WaveSettings | None = None,
     spread: DispatchSpread | None = None,
     deadline: float = inf,
-    clock: Clock = time,
+    clock: Clock = SYSTEM_CLOCK,
+    limits: ConcurrencyLimits | None = None,
 ) -> list[WaveReport]:
-    """Warm the targets one after the other, and report on each, in order.
+    """Warm the targets, and report on each, in order.
 
-    One at a time, so that the sum of all waves never weighs on the account's concurrency. A target
-    for which no time is left before `deadline` (seconds of the monotonic clock), or that comes
-    after a throttle of the whole account, is reported as not run: not ok, and why.
+    Waves begin in that order. Their pings are sent one wave after the other, and as many waves wait
+    for their answers side by side as all their pings together stay within `limits` (by default:
+    none are known) and this process's open files. A target for which no time is left before
+    `deadline` (seconds of the monotonic clock), or that comes after a throttle of the whole account
+    or after Lambda could not be reached at all, is reported as not run: not ok, and why. Waves that
+    are under way then send nothing more. Must not be called in a running event loop.
     """
-    spread = spread or DispatchSpread()
-    reports: list[WaveReport] = []
-    halt = ""
-    for target in targets:
-        left = deadline - clock.monotonic()
-        if not halt and left < LEAST_ROUND_SECONDS:
-            halt = f"{left:.1f} s were left"
-        if halt:
-            reports.append(not_run(target, f"{target} was not pinged: {halt}", clock.time()))
-            continue
-        report = run_wave(
-            target, invoker, settings=settings, spread=spread, deadline=deadline, clock=clock
+
+    async def run() -> list[WaveReport]:
+        found = limits or ConcurrencyLimits()
+        most = open_files_allowance().pings
+        if found.account is not None:
+            most = max(min(most, found.account), 1)
+        dispatcher = Dispatcher(invoker, spread or DispatchSpread(), clock, ConcurrencyBudget(most))
+        try:
+            run = _Run(dispatcher, settings or WaveSettings(), deadline, found)
+            return list(await asyncio.gather(*(run.warm(target) for target in targets)))
+        finally:
+            await invoker.disconnect()
+
+    return asyncio.run(run())
+
+
+class _Run:
+    """The waves of one run, in one event loop."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        settings: WaveSettings,
+        deadline: float,
+        limits: ConcurrencyLimits,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._settings = settings
+        self._deadline = deadline
+        self._limits = limits
+        self._halt = ""
+        self._reached = False
+        self._under_way: set[Wave] = set()
+
+    async def warm(self, target: Target) -> WaveReport:
+        """Warm one target when its turn has come."""
+        clock = self._dispatcher.clock
+        allowances = (self._limits.allowance(target), open_files_allowance())
+        allowance = min(allowances, key=lambda found: found.pings)
+        settings = replace(self._settings, allowance=allowance)
+        wave = Wave(
+            target,
+            self._dispatcher,
+            settings,
+            self._deadline,
+            lambda answer: self._learn(target, answer),
         )
-        reports.append(report)
-        if report.throttle_reason is not None and report.throttle_reason not in FUNCTION_REASONS:
-            reason = report.throttle_reason or "no reason given"
-            halt = f"Lambda throttled {target} before it, maybe the whole account ({reason})"
-    return reports
+        async with self._dispatcher.budget.slots(wave.size + wave.spare):
+            left = self._deadline - clock.monotonic()
+            if not self._halt and left < LEAST_ROUND_SECONDS:
+                self._halt = f"{left:.1f} s were left"
+            if self._halt:
+                return not_run(target, f"{target} was not pinged: {self._halt}", clock.time())
+            if not wave.size and target.concurrency:
+                reason = f"{target} was not pinged: {allowance.reason}, leaves no ping"
+                return not_run(target, reason, clock.time())
+            self._under_way.add(wave)
+            try:
+                return await wave.run()
+            finally:
+                self._under_way.discard(wave)
+
+    def _learn(self, target: Target, answer: Answer) -> None:
+        """Halt all, at once, where the others would meet the same."""
+        reason = answer.throttle_reason
+        if answer.outcome is Outcome.THROTTLED and reason not in FUNCTION_REASONS:
+            why = reason or "no reason given"
+            self._stop_all(f"Lambda throttled {target} before it, maybe the whole account ({why})")
+        elif answer.outcome is Outcome.UNREACHABLE and not self._reached:
+            self._stop_all(f"there was no connection to Lambda for {target} before it")
+        self._reached = self._reached or answer.outcome not in UNREACHED
+
+    def _stop_all(self, halt: str) -> None:
+        self._halt = self._halt or halt
+        for wave in self._under_way:
+            wave.halt = wave.halt or f"{wave.target} was stopped: {halt}"

@@ -9,47 +9,42 @@ A round that left environments unproven is repeated with all N pings, held longe
 prove nothing: under most-recently-used routing (the assumption; Lambda promises none) they would
 meet the environments that were used last, the proven ones. Those have to be kept busy for the
 others to be met or made, and a ping is what keeps them busy.
+
+While N pings are held, a user's request would meet no free environment where there are only N, and
+start a cold one. So a wave keeps one more warm, the spare. Its ping is sent last, when the others
+are in flight (else it would meet one of theirs), and is not held: the spare is busy for a
+millisecond, not for the hold. A single environment's ping is not held at all and has no spare.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-import threading
-import time
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Protocol
 
 from warmer.aws import Invoker
 from warmer.errors import ConfigurationError
-from warmer.fleet.answer import Answer, send, unprimed
+from warmer.fleet.answer import Answer, unprimed
+from warmer.fleet.budget import UNLIMITED, Allowance, ConcurrencyBudget
+from warmer.fleet.clock import SYSTEM_CLOCK, Clock
+from warmer.fleet.dispatch import Dispatcher, Sending, Sent
 from warmer.fleet.report import SUCCESSES, Outcome, WaveReport
 from warmer.fleet.spread import DispatchSpread
+from warmer.fleet.tally import Tally
 from warmer.fleet.target import Target
-from warmer.ping import Ping
 
-__all__ = ["Clock", "WaveSettings", "run_wave"]
+__all__ = ["Clock", "Progress", "Wave", "WaveSettings", "run_wave"]
 
 LEAST_ROUND_SECONDS = 5.0
 """A round is not begun with less time left than this."""
 
+EARLY_SECONDS = 0.002
+"""A held reply that comes sooner than this before the release was not held to the end."""
+
 FINAL = frozenset(Outcome) - SUCCESSES - {Outcome.FUNCTION_ERROR, Outcome.TIMEOUT}
 """Outcomes after which no ping is sent any more: another would meet the same, or do harm."""
-
-
-class Clock(Protocol):
-    """The two clocks of the standard library's `time` module, which is one."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        ...
-
-    def time(self) -> float:
-        """Unix seconds."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -58,19 +53,34 @@ class WaveSettings:
 
     `max_rounds` (at least 1, default 3) bounds the rounds, the probe apart. `answer_seconds` (at
     least 1, default 60) is the longest wait for one answer; a cold target's INIT is in it: 10 s at
-    most, after which Lambda repeats it under the function's own time-out.
+    most, after which Lambda repeats it under the function's own time-out. `spare` (0 or 1, default
+    1) is how many environments to keep warm beyond the number asked for; see the module.
+    `allowance` bounds the pings that are in flight at a time.
 
     Raises ConfigurationError for other values.
     """
 
     max_rounds: int = 3
     answer_seconds: float = 60.0
+    spare: int = 1
+    allowance: Allowance = UNLIMITED
 
     def __post_init__(self) -> None:
         if type(self.max_rounds) is not int or self.max_rounds < 1:
             raise ConfigurationError("max_rounds", self.max_rounds, "a whole number from 1")
         if type(self.answer_seconds) not in (int, float) or not 1 <= self.answer_seconds < inf:
             raise ConfigurationError("answer_seconds", self.answer_seconds, "seconds, from 1")
+        if type(self.spare) is not int or self.spare not in (0, 1):
+            raise ConfigurationError("spare", self.spare, "0 or 1")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a wave is: pings `answered`, environments `asked` and seen so far."""
+
+    asked: int
+    answered: int
+    environments: int
 
 
 def run_wave(
@@ -80,7 +90,8 @@ def run_wave(
     settings: WaveSettings | None = None,
     spread: DispatchSpread | None = None,
     deadline: float = inf,
-    clock: Clock = time,
+    clock: Clock = SYSTEM_CLOCK,
+    watch: Callable[[Progress], None] | None = None,
 ) -> WaveReport:
     """Warm one target and report every ping.
 
@@ -88,12 +99,28 @@ def run_wave(
     may not be invoked, meets one ping and not N. Then come rounds of N pings, until N environments
     are proven, the rounds are used up, or going on would be wrong; in particular nothing is sent
     after the first 429. Blocks until every answer is in, which is before `deadline` (monotonic
-    seconds) to within a second. `spread` learns, and may be passed from wave to wave.
+    seconds) to within a second. `spread` learns, and may be passed from wave to wave. `watch` is
+    told of every answer. Must not be called in a running event loop.
     """
-    wave = _Wave(
-        target, invoker, settings or WaveSettings(), spread or DispatchSpread(), deadline, clock
-    )
-    return wave.run()
+
+    async def run() -> WaveReport:
+        budget = ConcurrencyBudget(UNLIMITED.pings)
+        dispatcher = Dispatcher(invoker, spread or DispatchSpread(), clock, budget)
+        seen: list[Answer] = []
+
+        def tell(answer: Answer) -> None:
+            seen.append(answer)
+            environments = {found.reply.environment for found in seen if found.reply}
+            if watch is not None:
+                watch(Progress(target.concurrency, len(seen), len(environments)))
+
+        wave = Wave(target, dispatcher, settings or WaveSettings(), deadline, tell)
+        try:
+            return await wave.run()
+        finally:
+            await invoker.disconnect()
+
+    return asyncio.run(run())
 
 
 def not_run(target: Target, reason: str, started_at: float) -> WaveReport:
@@ -113,122 +140,132 @@ def not_run(target: Target, reason: str, started_at: float) -> WaveReport:
     )
 
 
-class _Wave:
-    """A wave while it runs; used by one thread, which starts and joins the senders."""
+class Wave:
+    """A wave while it runs, in one event loop.
+
+    `listen` is told of every answer as it comes. `halt`, once it is set, ends the wave with that
+    sentence as reason.
+    """
 
     def __init__(
         self,
         target: Target,
-        invoker: Invoker,
+        dispatcher: Dispatcher,
         settings: WaveSettings,
-        spread: DispatchSpread,
         deadline: float,
-        clock: Clock,
+        listen: Callable[[Answer], None],
     ) -> None:
         self.target = target
-        self.invoker = invoker
         self.settings = settings
-        self.spread = spread
         self.deadline = deadline
-        self.clock = clock
+        self.allowance = settings.allowance
         self.id = os.urandom(16).hex()
+        self.halt = ""
         self.rounds = 0
-        self.answers: list[Answer] = []
-        self.environments: dict[str, bool] = {}  # id -> it was new
         self.spread_ms = 0.0
-        self.stop = threading.Event()
         self.notes: list[str] = []
+        self._dispatcher = dispatcher
+        self._clock = dispatcher.clock
+        self._listen = listen
+        self._tally = Tally(target.concurrency)
+        self._stopped = False
 
-    def run(self) -> WaveReport:
-        started_at, start = self.clock.time(), self.clock.monotonic()
+    @property
+    def size(self) -> int:
+        """Pings that are held together."""
+        return min(self.target.concurrency, self.allowance.pings)
+
+    @property
+    def spare(self) -> int:
+        """Pings for environments beyond the number asked for."""
+        return min(self.settings.spare, self.allowance.pings - self.size) if self.size > 1 else 0
+
+    async def run(self) -> WaveReport:
+        """Warm the target. The caller has seen to `size + spare` slots of the budget."""
+        started_at, start = self._clock.time(), self._clock.monotonic()
+        if self.size < self.target.concurrency:
+            self.notes.append(
+                f"{self.allowance.pings} pings at a time are allowed: {self.allowance.reason}"
+            )
         if self.target.concurrency > 1:
-            self._send_probe()
-        while len(self.environments) < self.target.concurrency and self._may_go_on():
+            await self._send_probe()
+        while self._tally.proven < self.size and self._may_go_on():
             self.rounds += 1
-            self._send_round()
-        return self._report(started_at, (self.clock.monotonic() - start) * 1000)
+            await self._send_round()
+        return self._report(started_at, (self._clock.monotonic() - start) * 1000)
 
     def _may_go_on(self) -> bool:
-        if self.stop.is_set() or self.rounds == self.settings.max_rounds:
+        if self._stopped or self.halt or self.rounds == self.settings.max_rounds:
             return False
-        left = self.deadline - self.clock.monotonic()
+        left = self.deadline - self._clock.monotonic()
         if left < LEAST_ROUND_SECONDS:
             self.notes.append(f"{left:.1f} s left are too few for another round")
             return False
         return True
 
-    def _send_probe(self) -> None:
-        if self._may_go_on():
-            (answer,) = self._dispatch([Ping(wave=self.id, prime=True)])
-            if answer.outcome not in SUCCESSES:
-                self.stop.set()
+    async def _send_probe(self) -> None:
+        if self.size and self._may_go_on():
+            await self._send(1, 0)
+            self._stopped = self._stopped or not self._tally.proven
 
-    def _send_round(self) -> None:
-        size = self.target.concurrency
-        hold_ms = min(self.spread.hold_ms(size), self.target.max_hold_ms)
-        release = self.clock.monotonic() + hold_ms / 1000
-        release_at = self.clock.time() + hold_ms / 1000
-        answers = self._dispatch(
-            [
-                Ping(wave=self.id, index=i, size=size, release_at=release_at, prime=True)
-                for i in range(size)
-            ]
-        )
-        measured_ms = _spread_ms(answers)
-        self.spread_ms = max(self.spread_ms, measured_ms)
-        replies = [answer.reply for answer in answers if answer.reply]
+    async def _send_round(self) -> None:
+        sent = await self._send(self.size, self.spare)
+        arrivals = _arrivals_ms(sent)
+        self.spread_ms = max(self.spread_ms, _spread_ms(sent, arrivals))
+        replies = [answer.reply for answer in sent.answers if answer.reply]
         overlapped = len({reply.environment for reply in replies}) == len(replies)
-        early = [a for a in answers if a.reply and not a.reply.new and a.received_at < release]
+        release = sent.started_at + sent.hold_ms / 1000 - EARLY_SECONDS
+        early = [a for a in sent.answers if a.reply and not a.reply.new and a.received_at < release]
         if early and not overlapped:
             self.notes.append(
-                f"{self.target} did not hold pings for the {hold_ms:.0f} ms that the wave needed:"
-                " its WARMER_MAX_HOLD_MS is lower, or its clock is ahead of this one"
+                f"{self.target} did not hold pings for the {sent.hold_ms:.0f} ms that the wave"
+                " needed: its WARMER_MAX_HOLD_MS is lower, or its clock is ahead of this one"
             )
             overlapped = True  # a longer hold would be cut short as well
-        self.spread.learn(size, measured_ms, overlapped)
+        self._dispatcher.spread.learn(self.size, arrivals, overlapped)
 
-    def _dispatch(self, pings: Sequence[Ping]) -> list[Answer]:
-        """Send all at once, each on a thread of its own, and wait for all."""
-        with ThreadPoolExecutor(len(pings), thread_name_prefix="ping") as senders:
-            futures = [senders.submit(self._send, ping) for ping in pings]
-        answers = [answer for future in futures if (answer := future.result())]
-        return [self._count(answer) for answer in answers]
+    async def _send(self, size: int, spare: int) -> Sent:
+        sent = await self._dispatcher.send(
+            Sending(
+                target=self.target,
+                wave=self.id,
+                size=size,
+                spare=spare,
+                timeout_seconds=self._timeout_seconds,
+                stopped=lambda: self._stopped or bool(self.halt),
+                on_answer=self._note,
+            )
+        )
+        self._tally.add([*sent.answers, *sent.spares])
+        return sent
 
-    def _send(self, ping: Ping) -> Answer | None:
-        """Runs in a sender's thread; None if the wave was stopped before this ping went out."""
-        if self.stop.is_set():
-            return None
-        left = self.deadline - self.clock.monotonic()
-        timeout_seconds = min(self.settings.answer_seconds, max(left, 1.0))
-        answer = send(self.invoker, self.target, ping, timeout_seconds)
-        if answer.outcome in FINAL:
-            self.stop.set()
-        return answer
+    def _timeout_seconds(self) -> float:
+        left = self.deadline - self._clock.monotonic()
+        return min(self.settings.answer_seconds, max(left, 1.0))
 
-    def _count(self, answer: Answer) -> Answer:
-        reply = answer.reply
-        if reply is not None and reply.environment in self.environments:
-            answer = answer._replace(outcome=Outcome.DUPLICATE)
-        elif reply is not None:
-            self.environments[reply.environment] = reply.new
-        self.answers.append(answer)
-        return answer
+    def _note(self, answer: Answer) -> None:
+        """An answer is in, of some that are still awaited."""
+        self._stopped = self._stopped or answer.outcome in FINAL
+        self._listen(answer)
 
     def _report(self, started_at: float, wall_ms: float) -> WaveReport:
-        throttles = [a for a in self.answers if a.outcome is Outcome.THROTTLED]
-        replies = tuple(answer.reply for answer in self.answers if answer.reply)
+        tally = self._tally
+        throttles = [a for a in tally.answers if a.outcome is Outcome.THROTTLED]
+        replies = tuple(answer.reply for answer in tally.answers if answer.reply)
         return WaveReport(
             target=self.target,
             rounds=self.rounds,
-            sent=len(self.answers),
-            outcomes=Counter(answer.outcome for answer in self.answers),
-            environments=tuple(self.environments),
-            new=sum(self.environments.values()),
+            sent=len(tally.answers),
+            outcomes=tally.outcomes,
+            environments=tuple(tally.environments),
+            spares=tuple(tally.spares),
+            new=sum(tally.environments.values()),
             started_at=started_at,
-            held_ms=sum(answer.held_ms for answer in self.answers),
+            held_ms=sum(answer.held_ms for answer in tally.answers),
+            billed_ms=sum(answer.billed_ms for answer in tally.answers),
             spread_ms=self.spread_ms,
             wall_ms=wall_ms,
-            versions=tuple(sorted({a.version for a in self.answers if a.version})),
+            versions=tally.versions,
             throttle_reason=throttles[0].throttle_reason if throttles else None,
             problems=self._problems(),
             wave=self.id,
@@ -237,30 +274,37 @@ class _Wave:
         )
 
     def _problems(self) -> tuple[str, ...]:
-        failures = [answer for answer in self.answers if answer.outcome not in SUCCESSES]
-        counts = Counter(answer.problem or answer.outcome.value for answer in failures)
-        problems = [text if n == 1 else f"{text} ({n} pings)" for text, n in counts.items()]
-        if len(self.environments) < self.target.concurrency:
-            problems += dict.fromkeys(self.notes)
+        tally = self._tally
+        problems = tally.problems(str(self.target))
+        if tally.proven < self.target.concurrency:
+            problems += dict.fromkeys([*self.notes, *([self.halt] if self.halt else [])])
             rounds = "1 round" if self.rounds == 1 else f"{self.rounds} rounds"
             problems.append(
-                f"{len(self.environments)} of {self.target.concurrency} environments of"
+                f"{tally.proven} of {self.target.concurrency} environments of"
                 f" {self.target} are proven warm after {rounds}"
             )
         return tuple(problems)
 
 
-def _spread_ms(answers: Sequence[Answer]) -> float:
-    """The time between the first and the last ping of a round, in milliseconds.
+def _arrivals_ms(sent: Sent) -> list[float]:
+    """When pings reached warm environments, in milliseconds after the start of the dispatch.
 
-    By when they went out, and, where environments were warm, by when they arrived: the moment of
-    the answer less the hold, which needs no agreement of two clocks. INIT hides that of new ones,
-    and priming that of those that finished theirs.
+    One that was held left at the release, or when its answer came if that was before, and had been
+    there for the time that it was held: this needs no agreement of two clocks, and no quick reading
+    of answers that come all at once. INIT hides the arrival at new environments, and priming that
+    at those that finished theirs.
     """
-    sent = [answer.sent_at for answer in answers if answer.sent_at]
-    arrived = [
-        answer.received_at - answer.held_ms / 1000
-        for answer in answers
-        if answer.reply and not answer.reply.new and not answer.reply.primed_ms
-    ]
-    return max((max(times) - min(times)) * 1000 if times else 0.0 for times in (sent, arrived))
+    arrivals = []
+    for answer in sent.answers:
+        if answer.reply is None or answer.reply.new or answer.reply.primed_ms:
+            continue
+        received_ms = (answer.received_at - sent.started_at) * 1000
+        left_ms = min(received_ms, sent.hold_ms) if answer.held_ms else received_ms
+        arrivals.append(max(left_ms - answer.held_ms, 0.0))
+    return arrivals
+
+
+def _spread_ms(sent: Sent, arrivals: Sequence[float]) -> float:
+    """The time between the first and the last ping, as sent or as arrived, in milliseconds."""
+    times = [answer.sent_at * 1000 for answer in sent.answers if answer.sent_at]
+    return max((max(found) - min(found) if found else 0.0) for found in (times, arrivals))
