@@ -1,13 +1,15 @@
-"""What Lambda charges: us-east-1, before any free tier, with date and source.
+"""What keeping warm costs: us-east-1, before any free tier, with date and source.
 
-Seen on 2026-11-22 on the pricing pages of AWS Lambda and Amazon CloudWatch.
+Seen on 2026-11-22 on the pricing pages of AWS Lambda, Amazon CloudWatch, Amazon EventBridge
+(Scheduler) and Amazon DynamoDB (on-demand capacity). Tags, settings of functions, and standard
+parameters of Parameter Store are read for nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-__all__ = ["PRICES", "SECONDS_A_MONTH", "Prices"]
+__all__ = ["PRICES", "SECONDS_A_MONTH", "Bill", "Prices"]
 
 SECONDS_A_MONTH = 30 * 24 * 3600
 """A month of 30 days, as AWS's own examples count."""
@@ -19,13 +21,21 @@ class Prices:
 
     `request` is for one invoke; `gb_second` for a billed second of 1 GB, INIT included (billed for
     zip packages since 2025-08-01); `provisioned_gb_second` for provisioned concurrency that idles;
-    `log_gb` for a gigabyte of log lines taken in.
+    `log_gb` for a gigabyte of log lines taken in; `metric_read` for one metric in one
+    GetMetricData; `custom_metric` for one metric of one's own for a month; `schedule` for one time
+    that EventBridge Scheduler fires; `table_write` for a written item of up to 1 KB and
+    `table_read` for a read unit (two items of up to 4 KB, eventually consistent).
     """
 
     request: float = 0.20 / 1_000_000
     gb_second: float = 0.000_016_666_7
     provisioned_gb_second: float = 0.000_004_166_7
     log_gb: float = 0.50
+    metric_read: float = 0.01 / 1000
+    custom_metric: float = 0.30
+    schedule: float = 1.00 / 1_000_000
+    table_write: float = 0.625 / 1_000_000
+    table_read: float = 0.125 / 1_000_000
 
     def invokes(self, count: int, billed_ms: float, memory_mb: int) -> float:
         """Dollars for `count` invokes that were billed `billed_ms` milliseconds in all."""
@@ -39,6 +49,37 @@ class Prices:
     def logs(self, size_bytes: float) -> float:
         """Dollars for taking in `size_bytes` of log lines (a gigabyte has 2**30 bytes)."""
         return size_bytes / 2**30 * self.log_gb
+
+    def table(self, written: int, read: int) -> float:
+        """Dollars for items written and items read, each of up to 1 KB; the storage is below a
+        cent a month for a thousand of them."""
+        return written * self.table_write + read / 2 * self.table_read
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """Dollars, by what they are for; nothing that warming costs is left out.
+
+    pings: invokes of the targets. runs: the warmer's own, and the schedule that fires them. reads:
+    metrics that were read. logs: log lines taken in. metrics: metrics of one's own. table: items
+    of the memory table.
+    """
+
+    pings: float = 0.0
+    runs: float = 0.0
+    reads: float = 0.0
+    logs: float = 0.0
+    metrics: float = 0.0
+    table: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return float(sum(asdict(self).values()))
+
+    def as_dict(self) -> dict[str, float]:
+        """Every item, and the total."""
+        return {**asdict(self), "total": self.total}
 
 
 PRICES = Prices()

@@ -89,15 +89,16 @@ class Target:
         return parse_calendar(self.schedule).most(start, end, self.concurrency)
 
     def _check_schedule(self) -> None:
-        if self.schedule is None:
+        schedule: object = self.schedule  # from JSON it can be anything
+        if schedule is None:
             return
-        if not isinstance(self.schedule, str):
+        if not isinstance(schedule, str):
             expected = "a text such as mon-fri 08:00-18:00=20 @Europe/Berlin"
-            raise ConfigurationError("schedule", _shown(self.schedule), expected)
-        for period in parse_calendar(self.schedule).periods:
+            raise ConfigurationError("schedule", _shown(schedule), expected)
+        for period in parse_calendar(schedule).periods:
             if period.concurrency > MAX_CONCURRENCY:
                 expected = f"numbers from 0 to {MAX_CONCURRENCY}"
-                raise ConfigurationError("schedule", _shown(self.schedule), expected)
+                raise ConfigurationError("schedule", _shown(schedule), expected)
 
 
 def targets_from_json(text: str | None, key: str = TARGETS_KEY) -> tuple[Target, ...]:

@@ -1,0 +1,250 @@
+"""One run of the warmer: read the targets, plan, look, ping, learn, remember."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from warmer.errors import ServiceError
+from warmer.fleet.discovery import Discovered, TargetSources
+from warmer.fleet.expressions import Schedule
+from warmer.fleet.learning import after_look, after_wave
+from warmer.fleet.memory import Memory
+from warmer.fleet.plan import PROVISIONED, Action, Decision, Plan, Situation, Subject, make_plan
+from warmer.fleet.report import WaveReport
+from warmer.fleet.target import Target
+from warmer.fleet.versions import LiveVersions
+
+__all__ = ["Metrics", "Upkeep", "UpkeepReport"]
+
+Send = Callable[[Sequence[Target], float], list[WaveReport]]
+"""Sends a wave to each target before a deadline (monotonic seconds), and reports on each."""
+
+
+class Metrics(Protocol):
+    """As `warmer.aws.metrics.ConcurrencyMetrics`."""
+
+    def maxima(
+        self, functions: Sequence[tuple[str, str | None]], start: float, end: float
+    ) -> list[dict[float, float]]:
+        """Largest concurrency by minute, for each (name, qualifier). Raises ServiceError."""
+        ...
+
+
+@dataclass(frozen=True)
+class UpkeepReport:
+    """What a run did: `waves` for targets that needed one, `probes` of versions met for the first
+    time, the last `plan`, what went wrong otherwise (`problems`), and how many metrics it read."""
+
+    plan: Plan
+    waves: tuple[WaveReport, ...]
+    probes: tuple[WaveReport, ...]
+    problems: tuple[str, ...]
+    metrics_read: int
+    items_read: int
+    items_written: int
+
+    @property
+    def left_alone(self) -> list[Decision]:
+        """Targets that got no wave, each with the reason."""
+        pinged = {str(report.target) for report in self.waves}
+        return [
+            decision
+            for decision in self.plan.of(Action.LEAVE)
+            if str(decision.subject.wave(max(decision.number, 1))) not in pinged
+        ]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every wave proved what it asked, and nothing else was wrong."""
+        faults = any(decision.problem for decision in self.plan.decisions)
+        return not faults and not self.problems and all(report.ok for report in self.waves)
+
+
+class Upkeep:
+    """Keeps targets warm, run after run; what it learns in one serves the next.
+
+    `send` sends waves. `schedule` is when the runs are (None: not known). `metrics` may be None:
+    CloudWatch is then never asked. `idle_seconds` is the idle lifetime that is counted on.
+    """
+
+    def __init__(
+        self,
+        sources: TargetSources,
+        send: Send,
+        versions: LiveVersions,
+        *,
+        memory: Memory,
+        metrics: Metrics | None = None,
+        schedule: Schedule | None = None,
+        idle_seconds: float = 300.0,
+    ) -> None:  # fmt: skip
+        self._sources = sources
+        self._send = send
+        self._versions = versions
+        self._memory = memory
+        self._metrics = metrics
+        self._schedule = schedule
+        self._idle_seconds = idle_seconds
+
+    def plan(self, clock: Callable[[], float] = time.time) -> tuple[Plan, tuple[str, ...]]:
+        """What a run would do now, and the problems on the way; sends and writes nothing.
+
+        Raises ConfigurationError or ServiceError where there are no targets to be had.
+        """
+        run = _Run(self, self._sources.read(), clock)
+        return run.make_plan(), run.all_problems()
+
+    def run(self, deadline: float, clock: Callable[[], float] = time.time) -> UpkeepReport:
+        """Do what is to be done now, before `deadline` (monotonic seconds).
+
+        Raises ConfigurationError or ServiceError where there are no targets to be had.
+        """
+        return _Run(self, self._sources.read(), clock).carry_out(deadline)
+
+    def situation(self, now: float) -> Situation:
+        """What holds at this moment."""
+        following = None
+        if self._schedule is not None:
+            moment = datetime.fromtimestamp(now, UTC)
+            following = self._schedule.next_after(moment, ZoneInfo("UTC"), anchor=moment)
+        return Situation(
+            now=now,
+            next_run=following.timestamp() if following else None,
+            idle_seconds=self._idle_seconds,
+            can_look=self._metrics is not None,
+        )
+
+
+class _Run:
+    """One run, from its targets to its report."""
+
+    def __init__(self, upkeep: Upkeep, found: Discovered, clock: Callable[[], float]) -> None:
+        self.upkeep = upkeep
+        self.versions = upkeep._versions
+        self.memory = upkeep._memory
+        self.targets = found.targets
+        self.problems = list(found.problems)
+        self.clock = clock
+        self.probed: set[str] = set()
+        self.looked: set[str] = set()
+        self.provisioned: dict[str, int | None] = {}
+        self.waves: list[WaveReport] = []
+        self.probes: list[WaveReport] = []
+        self.metrics_read = 0
+        self.memory.problems.clear()
+        self.read_before = self.memory.items_read
+        self.written_before = self.memory.items_written
+        self.versions.begin(self.targets, clock())
+
+    def carry_out(self, deadline: float) -> UpkeepReport:
+        """Look and probe until nothing more is to be found out, then send the waves."""
+        while True:
+            plan = self.make_plan()
+            if looks := plan.of(Action.LOOK):
+                self._look(looks, plan.situation)
+            elif probes := plan.of(Action.PROBE):
+                self._probe(probes, plan.situation, deadline)
+            else:
+                break
+        self._ping(plan.of(Action.PING), plan.situation, deadline)
+        self.memory.keep(self.clock())
+        return UpkeepReport(
+            plan,
+            tuple(self.waves),
+            tuple(self.probes),
+            self.all_problems(),
+            self.metrics_read,
+            self.memory.items_read - self.read_before,
+            self.memory.items_written - self.written_before,
+        )
+
+    def all_problems(self) -> tuple[str, ...]:
+        """What went wrong beside waves."""
+        return (*self.problems, *self.versions.problems, *self.memory.problems)
+
+    def make_plan(self) -> Plan:
+        """Plan by what is known now."""
+        now = self.clock()
+        found = [item for target in self.targets for item in self.versions.subjects(target, now)]
+        self.memory.recall(subject.key for subject in found)
+        situation = self.upkeep.situation(now)
+        return make_plan([self._known(subject) for subject in found], situation)
+
+    def _known(self, subject: Subject) -> Subject:
+        known = self.memory.of(subject.key)
+        provisioned = None
+        if known.init_type == PROVISIONED:
+            name = str(subject.target)
+            if name not in self.provisioned:
+                self.provisioned[name] = self.versions.provisioned(subject.target)
+            provisioned = self.provisioned[name]
+        return replace(
+            subject,
+            known=known,
+            provisioned=provisioned,
+            probed=subject.key in self.probed,
+            looked=subject.key in self.looked,
+        )
+
+    def _look(self, decisions: Iterable[Decision], situation: Situation) -> None:
+        """One batched question to CloudWatch; without an answer the waves are sent."""
+        asked = list(decisions)
+        self.looked |= {decision.subject.key for decision in asked}
+        metrics = self.upkeep._metrics
+        assert metrics is not None, "nobody plans to look where nobody can"
+        functions = [(d.subject.target.name, d.subject.target.qualifier) for d in asked]
+        start = (situation.now - situation.idle_seconds) // 60 * 60
+        try:
+            maxima = metrics.maxima(functions, start, situation.now)
+        except ServiceError as error:
+            self.problems.append(f"live traffic is not known: {error}")
+            return
+        self.metrics_read += len(asked)
+        for decision, minutes in zip(asked, maxima, strict=True):
+            key = decision.subject.key
+            learned = after_look(self.memory.of(key), minutes, decision.number, situation)
+            self.memory.learn(key, learned)
+
+    def _probe(self, decisions: list[Decision], situation: Situation, deadline: float) -> None:
+        """One ping each; what fails is the report of the wave that would have followed."""
+        reports = self._send(decisions, deadline, probe=True)
+        for decision, report in zip(decisions, reports, strict=True):
+            self.probed.add(decision.subject.key)
+            self._learn(decision, report, situation, probe=decision.number > 1)
+            if decision.number > 1 and report.ok:
+                self.probes.append(report)
+            else:
+                self.waves.append(replace(report, target=decision.subject.wave(decision.number)))
+
+    def _ping(self, decisions: list[Decision], situation: Situation, deadline: float) -> None:
+        reports = self._send(decisions, deadline)
+        for decision, report in zip(decisions, reports, strict=True):
+            self._learn(decision, report, situation)
+            self.waves.append(report)
+
+    def _send(
+        self, decisions: list[Decision], deadline: float, *, probe: bool = False
+    ) -> list[WaveReport]:
+        waves = [d.subject.wave(1 if probe else d.number) for d in decisions]
+        return self.upkeep._send(waves, deadline) if waves else []
+
+    def _learn(
+        self, decision: Decision, report: WaveReport, situation: Situation, *, probe: bool = False
+    ) -> None:
+        """Learn for the version that answered; nothing where several did, or another one."""
+        subject = decision.subject
+        if not report.sent:
+            return
+        if report.versions:
+            self.versions.answered(subject.target, report.versions)
+        if len(report.versions) > 1:
+            return
+        if report.versions and report.versions[0] != subject.version:
+            subject = replace(subject, version=report.versions[0])
+        known = self.memory.of(subject.key)
+        self.memory.learn(subject.key, after_wave(known, report, situation, probe=probe))
