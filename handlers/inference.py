@@ -1,18 +1,17 @@
-"""The inference function: a model that is loaded and primed at INIT, behind pings and HTTP.
+"""The inference function: models that are loaded and primed at INIT, behind pings and HTTP.
 
-A direct invoke sends the model's inputs by name and gets its outputs by name:
+It speaks the Open Inference Protocol (version 2), over a Function URL or an HTTP API; openapi.yaml
+describes it:
 
-    {"image": [[0, 3, ...], ...]}
-    {"label": [7], "probabilities": [[...]], "environment": "<id>", "cold_start": false}
+    POST /v2/models/digits/infer
+    {"inputs": [{"name": "image", "shape": [1, 8, 8], "datatype": "FP32", "data": [0, 0, 5, ...]}]}
 
-`{"inputs": {"image": ...}}` says the same. One item may come without its batch axis; outputs always
-have theirs. Over a Function URL or an HTTP API the same JSON goes to POST / or /infer, and
-GET /health answers once the model is ready.
+A direct invoke has the same request object as its event, with a `model_name` in it where several
+models are loaded, and gets the same response object; what is wrong with it is raised, so that
+Lambda says FunctionError.
 
-What is no request raises ModelInputError for a direct invoke, so that Lambda says FunctionError,
-and is answered with 400 and a JSON body over HTTP.
-
-WARMER_MODEL is the model's folder or ONNX file; without it the digits model in this package.
+WARMER_MODEL is where the model is, or several of them with commas between, each as PATH or
+NAME=PATH; without it the digits model in this package.
 """
 
 from __future__ import annotations
@@ -21,29 +20,27 @@ import os
 import time
 
 import warmer
-from handlers import inference_http
-from handlers.inference_request import answer_of, feeds_of
 from warmer import environment, telemetry
+from warmer.inference.endpoint import Endpoint, is_http
 from warmer.telemetry import Metric
 
 MODEL_VARIABLE = "WARMER_MODEL"
 DEFAULT_MODEL = f"{os.path.dirname(__file__)}/models/digits"  # noqa: PTH120 - pathlib costs 3 ms
 
-MODEL = warmer.load(os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL)
+
+def load(setting: str) -> list[warmer.Model]:
+    """Load and prime the models that WARMER_MODEL lists. Raises as `warmer.load` does."""
+    models = []
+    for item in setting.split(","):
+        name, is_named, path = item.strip().partition("=")
+        # A path may have an equals sign too; a name has no slash.
+        named = bool(is_named) and "/" not in name
+        models.append(warmer.load(path, name=name) if named else warmer.load(item.strip()))
+    return models
 
 
-def infer(request: object) -> dict[str, object]:
-    """Answer one inference request, whatever it came by.
-
-    Raises ModelInputError for what is no request, or does not fit the model.
-    """
-    outputs = MODEL.run(feeds_of(request, MODEL.signature))
-    here = environment.current()
-    return {
-        "environment": here.id,
-        "cold_start": here.in_first_invocation,
-        **answer_of(outputs),
-    }
+MODELS = load(os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL)
+ENDPOINT = Endpoint(MODELS, environment.current())
 
 
 @warmer.warmable
@@ -51,9 +48,7 @@ def handler(event: object, _context: object) -> dict[str, object]:
     """Answer a direct invoke, or an HTTP request in payload format 2.0."""
     began = time.perf_counter()
     try:
-        if inference_http.is_request(event):
-            return inference_http.respond(event, infer)
-        return infer(event)
+        return ENDPOINT.respond(event) if is_http(event) else ENDPOINT.invoke(event)
     finally:
         if environment.current().in_first_invocation:
             _emit_cold_start((time.perf_counter() - began) * 1000)
@@ -66,7 +61,7 @@ def _emit_cold_start(inference_ms: float) -> None:
         {
             Metric.COLD_START: 1,
             Metric.INIT_DURATION: here.init_ms,
-            Metric.PRIMING_DURATION: MODEL.priming.seconds * 1000,
+            Metric.PRIMING_DURATION: sum(model.priming.seconds for model in MODELS) * 1000,
             Metric.INFERENCE_DURATION: inference_ms,
         },
         # One dimension, the same for every function: each distinct one is billed by the month.
@@ -75,6 +70,6 @@ def _emit_cold_start(inference_ms: float) -> None:
             "function": here.function_name,
             "function_version": here.function_version,
             "environment": here.id,
-            "model": MODEL.name,
+            "models": [model.name for model in MODELS],
         },
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-
 from infra.cloud.sam import PROJECT
 from infra.demo.deployment import Deployment, wait_until
+from infra.demo.digits import INFER_PATH, image_request, label_of
 from infra.demo.figures import Burst, Figures, MonthlyCost, Wave
 from infra.demo.load import Caller, Latencies, at_once, one_after_another
 from infra.demo.recording import SCHEDULE_SECONDS, Chapter, Machine, Recording, Span, records
@@ -48,7 +46,7 @@ class Story:
         self._plan = plan
         self._deployment = deployment
         self._tell = tell
-        self._body, self._digit = _request()
+        self._body, self._digit = image_request(SAMPLES)
         self._url = ""
         self._inference = ""
         self._warmer = ""
@@ -257,18 +255,10 @@ class Story:
 
     @contextmanager
     def _caller(self) -> Iterator[Caller]:
-        with Caller(self._url, self._body, self._check) as caller:
+        with Caller(f"{self._url}{INFER_PATH}", self._body, self._check) as caller:
             yield caller
 
     def _check(self, answer: bytes) -> None:
-        label = json.loads(answer)["label"]
-        if label != [self._digit]:
+        label = label_of(answer)
+        if label != self._digit:
             raise CloudError(f"the model answered {label} for an image of a {self._digit}")
-
-
-def _request() -> tuple[bytes, int]:
-    """A request with the image of a digit that the model was not trained on, and the digit."""
-    digit = 3
-    with np.load(SAMPLES) as samples:
-        image = samples["image"][digit : digit + 1]
-    return json.dumps({"image": image.tolist()}).encode(), digit

@@ -1,0 +1,1 @@
+"""The Open Inference Protocol, part by part and with its real clients."""
