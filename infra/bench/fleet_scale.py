@@ -1,0 +1,95 @@
+"""Scale of one warmer run: dispatch spread and many functions, on a fraction of a processor.
+
+The load runs on one processor, with 1,024 open files, and, for many functions, with 58 of every
+100 ms: what 1,024 MB give a function (1,769 MB are one processor; Lambda developer guide,
+"Configure Lambda function memory"). It is stopped for the other 42 whatever it used before, which
+is harder than Lambda's quota.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from infra.bench.loopback import LoopbackProcess
+
+OPEN_FILES = 1024
+PERIOD_SECONDS = 0.1
+TIME_OUT_SECONDS = 200.0
+
+
+def dispatch_spread(pings: int, tls: bool) -> dict[str, Any]:
+    """One dispatch of so many pings: when they were sent, and when they arrived."""
+    return _measure(["dispatch", str(pings)], tls, 0.0, 1.0)
+
+
+def many_functions(
+    functions: int, environments: int, cpu: float, init_ms: float = 800.0
+) -> dict[str, Any]:
+    """One warmer that serves so many functions, over TLS."""
+    return {
+        "cpu": cpu,
+        "init_ms": init_ms,
+        **_measure(["run", str(functions), str(environments)], True, init_ms, cpu),
+    }
+
+
+def _measure(arguments: list[str], tls: bool, init_ms: float, cpu: float) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="warmer-bench-") as name:
+        folder = Path(name)
+        with LoopbackProcess(folder if tls else None, init_ms) as endpoint:
+            result = _load(arguments, endpoint, cpu)
+            return {**result, "tls": tls, "endpoint": endpoint.figures()}
+
+
+def _load(arguments: list[str], endpoint: LoopbackProcess, cpu: float) -> dict[str, Any]:
+    variables = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": endpoint.url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "NO_PROXY": "localhost",
+    }
+    if endpoint.ca_bundle:
+        variables["AWS_CA_BUNDLE"] = str(endpoint.ca_bundle)
+    load = subprocess.Popen(
+        [sys.executable, "-m", "infra.bench.fleet_load", *arguments],
+        env=variables,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_limit,
+    )
+    try:
+        if cpu < 1:
+            _ration(load, cpu)
+        output, _ = load.communicate(timeout=TIME_OUT_SECONDS)
+    finally:
+        load.kill()
+        load.wait()
+    result: dict[str, Any] = json.loads(output)
+    return result
+
+
+def _limit() -> None:
+    """Runs in the load's process before its program: one processor, few files."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
+
+
+def _ration(load: subprocess.Popen[str], cpu: float) -> None:
+    """Stop and continue a process until it ends, so that it runs for `cpu` of the time."""
+    deadline = time.monotonic() + TIME_OUT_SECONDS
+    while load.poll() is None and time.monotonic() < deadline:
+        time.sleep(PERIOD_SECONDS * cpu)
+        load.send_signal(signal.SIGSTOP)
+        time.sleep(PERIOD_SECONDS * (1 - cpu))
+        load.send_signal(signal.SIGCONT)
