@@ -136,7 +136,7 @@ def test_a_policy_sees_replies_and_the_past_only() -> None:
     assert policy.history[1] == (-60.0, [2, 1, 0, 0, 0, 0, 0, 0])
     warm = policy.looks[2].heard
     assert [(reply.new, reply.user_requests) for reply in warm] == [(False, 1), (False, 0)]
-    assert warm[0].last_user_seconds_ago == pytest.approx(1140.0 - 590.1)
+    assert warm[0].last_user_seconds_ago == pytest.approx(540.0 - 30.1)
     assert pool.counts[READS] == pool.counts[LOOKS] == len(policy.looks)
 
 

@@ -7,9 +7,19 @@ parameters of Parameter Store are read for nothing.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import json
+from dataclasses import asdict, dataclass, replace
 
-__all__ = ["PRICES", "SECONDS_A_MONTH", "Bill", "Prices"]
+from warmer.errors import ConfigurationError
+
+__all__ = [
+    "ARCHITECTURES",
+    "PRICES",
+    "SECONDS_A_MONTH",
+    "Bill",
+    "Prices",
+    "prices_from_json",
+]
 
 SECONDS_A_MONTH = 30 * 24 * 3600
 """A month of 30 days, as AWS's own examples count."""
@@ -83,3 +93,29 @@ class Bill:
 
 
 PRICES = Prices()
+
+ARCHITECTURES = {
+    "x86_64": PRICES,
+    "arm64": replace(PRICES, gb_second=0.000_013_333_4, provisioned_gb_second=0.000_003_333_4),
+}
+"""Prices by the architecture of the function, as a template names it."""
+
+
+def prices_from_json(text: str, key: str, base: Prices = PRICES) -> Prices:
+    """Prices that are `base` but for those that a JSON object names: `{"request": 2.4e-7}`.
+
+    `key` is where the text comes from, for the error. Raises ConfigurationError.
+    """
+    names = ", ".join(asdict(base))
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(key, text[:80], f"a JSON object of prices ({error})") from error
+    if not isinstance(found, dict):
+        raise ConfigurationError(key, text[:80], f"a JSON object with some of {names}")
+    for name, value in found.items():
+        if name not in asdict(base):
+            raise ConfigurationError(key, name, f"one of {names}")
+        if type(value) not in (int, float) or not 0 <= value < 1e9:
+            raise ConfigurationError(f"{key}: {name}", value, "US dollars, from 0")
+    return replace(base, **found)

@@ -43,15 +43,15 @@ class _Requests:
         self.services.append(service)
 
     def trace(self, name: str, notes: tuple[str, ...] = ()) -> Trace:
-        """Times count from midnight of the first day; the trace ends when the last request does."""
+        """Times count from midnight of the first day; the trace has whole minutes."""
         times, services = _floats(self.times), _floats(self.services)
         first = float(times.min()) if len(times) else 0.0
         times = times - math.floor(first / DAY) * DAY
         functions = np.frombuffer(self.functions, dtype=np.int64)
-        start = float(times.min()) if len(times) else 0.0
-        end = float((times + services).max()) if len(times) else 0.0
+        start = math.floor(float(times.min()) / 60) * 60.0 if len(times) else 0.0
+        end = math.ceil(float((times + services).max()) / 60) * 60.0 if len(times) else 0.0
         arrivals = Arrivals.from_requests(functions, times, services)
-        return Trace(name, list(self.names), arrivals, start, end, notes)
+        return Trace(name, list(self.names), arrivals, start, max(end, start + 60.0), notes)
 
 
 def _floats(values: array[float]) -> Floats:

@@ -1,0 +1,70 @@
+"""What a policy costs: pings, and all that it spends on looking, in dollars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from warmer.errors import ConfigurationError
+from warmer.fleet.price import PRICES, Bill, Prices
+from warmer.lab.scenario import Scenario
+from warmer.lab.simulation import Counted
+from warmer.lab.state import LOOKS, PING_BILLED_MS, PINGS, READS, REQUEST_INIT
+
+__all__ = ["Cost"]
+
+PING_LOG_BYTES = 350
+"""START, END and REPORT of a ping, as CloudWatch Logs counts them (26 bytes beside each event:
+CloudWatch pricing page)."""
+
+RUN_LOG_BYTES = 1200
+"""Those of a run of the warmer, and its own line about a wave."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Prices, and what a run of the warmer needs. There is no free tier in any figure.
+
+    run_ms: billed for a run that looks after one function; warmer_memory_mb: of the warmer.
+    functions_a_run: how many functions share the costs of a run, its schedule and its logs; 1 is a
+        warmer for one function alone. Each function's items in the table are its own.
+    custom_metrics: how many metrics of one's own are paid for; none unless a namespace is given.
+    """
+
+    prices: Prices = PRICES
+    run_ms: float = 100.0
+    warmer_memory_mb: int = 1024
+    functions_a_run: float = 1.0
+    custom_metrics: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.functions_a_run >= 1:
+            raise ConfigurationError("functions_a_run", self.functions_a_run, "1 or more")
+
+    def bill(self, counted: Counted, scenario: Scenario, days: float, remembers: bool) -> Bill:
+        """Dollars for a month of 30 days, in which all goes on as in these `days`.
+
+        remembers: whether the policy keeps anything between two looks, in the table.
+        """
+        month = 30 / days
+        counts = np.asarray(counted.counts.sum(axis=0))
+        pings, looks, reads = (int(counts[at]) for at in (PINGS, LOOKS, READS))
+        billed_ms = float(counted.seconds[:, PING_BILLED_MS].sum())
+        runs = looks / self.functions_a_run
+        a_run = self.prices.schedule + self.prices.invokes(1, self.run_ms, self.warmer_memory_mb)
+        logs = pings * PING_LOG_BYTES + runs * RUN_LOG_BYTES
+        metrics = self.custom_metrics * self.prices.custom_metric if looks else 0.0
+        return Bill(
+            pings=month * self.prices.invokes(pings, billed_ms, scenario.memory_mb),
+            runs=month * runs * a_run,
+            reads=month * reads * self.prices.metric_read,
+            logs=month * self.prices.logs(logs),
+            metrics=metrics,
+            table=month * self.prices.table(looks, looks) if remembers else 0.0,
+        )
+
+    def cold_inits(self, counted: Counted, scenario: Scenario, days: float) -> float:
+        """Dollars a month that INIT costs users' cold starts; they are in no bill of a policy."""
+        seconds = float(counted.seconds[:, REQUEST_INIT].sum())
+        return 30 / days * self.prices.invokes(0, seconds * 1000, scenario.memory_mb)

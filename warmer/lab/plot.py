@@ -1,0 +1,92 @@
+"""The Pareto plot: cold starts against dollars, with the policies that none beats in both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from warmer.lab.comparison import Comparison, Result
+
+__all__ = ["pareto_front", "write_plot"]
+
+LEAST_USD = 1e-3
+
+
+def pareto_front(results: Sequence[Result]) -> list[Result]:
+    """The results that no other beats in dollars and in cold starts, by dollars."""
+    front: list[Result] = []
+    for result in sorted(results, key=lambda one: (one.bill.total, one.cold_starts)):
+        if not front or result.cold_starts < front[-1].cold_starts:
+            front.append(result)
+    return front
+
+
+def write_plot(comparison: Comparison, stem: Path) -> list[Path]:
+    """Write `stem` with .png and with .svg; returns both paths. Missing folders are made."""
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    axes = figure.subplots()
+    _draw(axes, comparison)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
+    for path in paths:
+        figure.savefig(path, dpi=150)
+    return paths
+
+
+def _draw(axes: Axes, comparison: Comparison) -> None:
+    results = comparison.results[0]
+    functions = len(comparison.trace)
+
+    def usd(result: Result) -> float:
+        return result.bill.total / functions
+
+    for number, result in enumerate(results):
+        every = [placed[number].cold_start_rate * 100 for placed in comparison.results]
+        axes.plot([usd(result)] * 2, [min(every), max(every)], color="tab:blue", alpha=0.4)
+        axes.plot(usd(result), result.cold_start_rate * 100, "o", color="tab:blue")
+        axes.annotate(
+            result.policy,
+            (usd(result), result.cold_start_rate * 100),
+            xytext=(5, 4),
+            textcoords="offset points",
+            fontsize=8,
+        )
+    front = pareto_front(results)
+    axes.step(
+        [usd(one) for one in front],
+        [one.cold_start_rate * 100 for one in front],
+        where="post",
+        color="tab:blue",
+        label="nothing here is better in both",
+    )
+    _draw_floor(axes, comparison)
+    axes.set_xscale("symlog", linthresh=LEAST_USD)
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("US dollars a month for each function, looking included")
+    axes.set_ylabel("cold starts, % of requests")
+    trace = comparison.trace
+    axes.set_title(
+        f"{trace.format}: {functions:,} functions, {trace.invocations:,} requests, "
+        f"T = {comparison.scenario.idle_lifetime} s"
+    )
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def _draw_floor(axes: Axes, comparison: Comparison) -> None:
+    without, total = comparison.cold_starts_without[0], comparison.results[0][0].invocations
+    if not without:
+        return
+    steps = [without * part // 50 for part in range(51)]
+    month = 30 / comparison.trace.days / len(comparison.trace)
+    axes.plot(
+        [comparison.pings_at_least(cold) * comparison.ping_usd * month for cold in steps],
+        [cold / total * 100 for cold in steps],
+        "--",
+        color="tab:gray",
+        label="clairvoyant floor: one ping a cold start, looking for nothing",
+    )
