@@ -1,9 +1,14 @@
-"""The scheduled warmer: keeps the targets in WARMER_TARGETS warm, and proves it.
+"""The scheduled warmer: keeps its targets warm, and proves it.
 
-    WARMER_TARGETS = [{"function": "digits", "qualifier": "live", "concurrency": 10}]
+    WARMER_TARGETS                 [{"function": "digits", "qualifier": "live", "concurrency": 10}]
+    WARMER_TARGETS_PARAMETER       or the SSM parameter that holds such a list, read at each run
+    WARMER_TARGETS_BY_TAG          ENABLED: functions with the tag warmer:concurrency, too
+    WARMER_SCHEDULE                when it runs, so that it knows for how long a run has to last
+    WARMER_IDLE_LIFETIME_SECONDS   idle lifetime of an execution environment that it counts on
+    WARMER_MEMORY_TABLE            DynamoDB table in which it remembers; without it, its process
 
-A setting that cannot be used fails INIT, so that a deployment shows it at once. The client is made
-at INIT too, where the function has the most CPU.
+A setting that cannot be used fails INIT, so that a deployment shows it at once. The clients are
+made at INIT too, where the function has the most CPU.
 """
 
 from __future__ import annotations
@@ -14,22 +19,28 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from warmer.aws import LambdaInvoker
+from warmer.aws.functions import FunctionSettings
+from warmer.aws.metrics import ConcurrencyMetrics
+from warmer.aws.table import Table
 from warmer.errors import InvokeError
+from warmer.fleet.budget import ConcurrencyLimits
+from warmer.fleet.configuration import UpkeepSettings
+from warmer.fleet.discovery import sources_from_environment
+from warmer.fleet.memory import Memory
 from warmer.fleet.report import WaveReport
 from warmer.fleet.run import warm
 from warmer.fleet.spread import DispatchSpread
-from warmer.fleet.target import TARGETS_KEY, targets_from_json
+from warmer.fleet.target import Target
+from warmer.fleet.upkeep import Upkeep, UpkeepReport
+from warmer.fleet.versions import LiveVersions
 from warmer.telemetry import Metric, emit, log
 
 RESERVE_SECONDS = 2.0
 """What a run leaves of the warmer's own time: one second by which the last answer may be late, and
 one to write metrics and logs."""
 
-TARGETS = targets_from_json(os.environ.get(TARGETS_KEY))
-INVOKER = LambdaInvoker()
-SPREAD = DispatchSpread()  # what is learnt in one run serves the next
-
-INVOKER.prepare()
+LIMITS_SECONDS = 900.0
+"""For how long the account's concurrency is taken for what it was when it was read."""
 
 
 class Context(Protocol):
@@ -42,29 +53,97 @@ class Context(Protocol):
         ...
 
 
-def handler(event: object, context: Context) -> dict[str, object]:
-    """Warm all targets; the event does not matter.
+class Sender:
+    """Sends waves within the account's limits; what is learnt in one run serves the next."""
 
-    Returns `{"ok": bool, "waves": [...]}`, a wave's report for each target, also when some or all
-    are not ok: alarms on that belong on the metrics PingsFailed, and EnvironmentsProven below
-    EnvironmentsAsked, which WARMER_METRICS_NAMESPACE turns on. Raises InvokeError when no target
-    could be reached at all (no network, no permission, no such function, no time), so that Lambda
-    counts an error of the warmer itself.
+    def __init__(self, settings: FunctionSettings) -> None:
+        self._invoker = LambdaInvoker()
+        self._settings = settings
+        self._spread = DispatchSpread()
+        self._limits = ConcurrencyLimits()
+        self._read_at = float("-inf")
+        self._functions: set[str] = set()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not known of the limits."""
+        return self._limits.notes
+
+    def prepare(self) -> None:
+        """Make the client, at INIT. Raises ConfigurationError."""
+        self._invoker.prepare()
+
+    def __call__(self, targets: Sequence[Target], deadline: float) -> list[WaveReport]:
+        """Send a wave to each target before `deadline` (monotonic seconds)."""
+        functions = {target.function for target in targets}
+        now = time.monotonic()
+        if now > self._read_at + LIMITS_SECONDS or not functions <= self._functions:
+            self._limits = ConcurrencyLimits.read(self._settings, targets)
+            self._read_at, self._functions = now, functions
+        return warm(
+            targets, self._invoker, spread=self._spread, deadline=deadline, limits=self._limits
+        )
+
+
+SETTINGS = UpkeepSettings.read(os.environ)
+SOURCES = sources_from_environment(os.environ)
+FUNCTIONS = FunctionSettings()
+MEMORY = Memory(Table(SETTINGS.table) if SETTINGS.table else None)
+SENDER = Sender(FUNCTIONS)
+UPKEEP = Upkeep(
+    SOURCES,
+    SENDER,
+    LiveVersions(FUNCTIONS),
+    memory=MEMORY,
+    metrics=ConcurrencyMetrics(),  # its client is made when it is first asked, which may be never
+    schedule=SETTINGS.schedule,
+    idle_seconds=SETTINGS.idle_seconds,
+)
+
+for part in (SOURCES, FUNCTIONS, MEMORY, SENDER):
+    part.prepare()
+
+
+def handler(event: object, context: Context) -> dict[str, object]:
+    """Keep all targets warm until the next run; the event does not matter.
+
+    Returns `{"ok": bool, "waves": [...], "left_alone": [...], "problems": [...]}`: a wave's report
+    for each version that needed one, each one that did not with the reason, and what went wrong
+    beside waves. Alarms belong on the metrics PingsFailed, and EnvironmentsProven below
+    EnvironmentsAsked, which WARMER_METRICS_NAMESPACE turns on. Raises ConfigurationError or
+    ServiceError when there are no targets to be had, and InvokeError when none could be reached
+    at all (no network, no permission, no such function, no time), so that Lambda counts an error of
+    the warmer itself.
     """
     del event
     seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-    deadline = time.monotonic() + seconds
-    reports = warm(TARGETS, INVOKER, spread=SPREAD, deadline=deadline)
-    for report in reports:
-        _record(report, context.function_name)
-    _refuse_if_unreached(reports)
+    report = UPKEEP.run(time.monotonic() + seconds)
+    problems = [*report.problems, *SENDER.notes]
+    _record(report, problems, context.function_name)
+    _refuse_if_unreached(report)
     return {
-        "ok": all(report.ok for report in reports),
-        "waves": [report.as_dict() for report in reports],
+        "ok": report.ok,
+        "waves": [wave.as_dict() for wave in report.waves],
+        "left_alone": [decision.as_dict() for decision in report.left_alone],
+        "problems": problems,
     }
 
 
-def _record(report: WaveReport, warmer: str) -> None:
+def _record(report: UpkeepReport, problems: Sequence[str], warmer: str) -> None:
+    for probe in report.probes:
+        log("probe", probe.as_dict())
+    for wave in report.waves:
+        _record_wave(wave, warmer)
+    for decision in report.left_alone:
+        log("left alone", decision.as_dict(), "WARNING" if decision.problem else "INFO")
+        if decision.problem:
+            asked = {Metric.ENVIRONMENTS_ASKED: decision.number, Metric.ENVIRONMENTS_PROVEN: 0}
+            emit(asked, {"Warmer": warmer}, {"function": str(decision.subject.target)})
+    for problem in problems:
+        log("problem", {"problem": problem}, "WARNING")
+
+
+def _record_wave(report: WaveReport, warmer: str) -> None:
     emit(
         {
             Metric.ENVIRONMENTS_ASKED: report.asked,
@@ -80,7 +159,7 @@ def _record(report: WaveReport, warmer: str) -> None:
     log("wave", report.as_dict(), "INFO" if report.ok else "WARNING")
 
 
-def _refuse_if_unreached(reports: Sequence[WaveReport]) -> None:
-    if not any(report.reached for report in reports):
-        problems = "; ".join(problem for report in reports for problem in report.problems)
+def _refuse_if_unreached(report: UpkeepReport) -> None:
+    if report.waves and not report.left_alone and not any(wave.reached for wave in report.waves):
+        problems = "; ".join(problem for wave in report.waves for problem in wave.problems)
         raise InvokeError(f"no target could be reached: {problems}")

@@ -108,6 +108,22 @@ def aws_settings(endpoint_url: str | None = None) -> dict[str, str]:
     return {**settings, "AWS_ENDPOINT_URL": endpoint_url} if endpoint_url else settings
 
 
+def of_latest(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers as they are where no version was asked for."""
+    version = "X-Amz-Executed-Version"
+    return {**headers, version: "$LATEST"} if version in headers else headers
+
+
+def settings_of(functions: Mapping[str, Function], path: list[str]) -> tuple[int, object]:
+    """GetAccountSettings, and GetAlias for every function with a qualifier: status and body."""
+    if path[2] == "account-settings":
+        limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
+        return 200, {"AccountLimit": limits}
+    if path[4] == "aliases" and f"{path[3]}:{path[5]}" in functions:
+        return 200, {"Name": path[5], "FunctionVersion": "7"}
+    return 404, {"Type": "User", "Message": "not found"}
+
+
 @contextmanager
 def serving(
     functions: Mapping[str, Function], made: list[socket.socket] | None = None
@@ -135,9 +151,20 @@ def serving(
             context = json.loads(base64.b64decode(self.headers["X-Amz-Client-Context"]))
             function = functions.get(":".join([name, *(qualifier or [])]), NOT_FOUND)
             status, headers, body = function.answer(SimpleNamespace(custom=context["custom"]))
+            headers = headers if qualifier else of_latest(headers)
             self.send_response(status)
             for header, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(header, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            status, said = settings_of(functions, unquote(self.path).rstrip("/").split("/"))
+            body = json.dumps(said).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            if status == 404:
+                self.send_header("x-amzn-ErrorType", "ResourceNotFoundException")
             self.end_headers()
             self.wfile.write(body)
 

@@ -15,7 +15,7 @@ from warmer.errors import FunctionNotFound, ServiceError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AccountConcurrency", "Alias", "FunctionSettings"]
+__all__ = ["AccountConcurrency", "Alias", "Configuration", "FunctionSettings"]
 
 NOT_FOUND = "ResourceNotFoundException"
 NO_PROVISIONED = "ProvisionedConcurrencyConfigNotFoundException"
@@ -45,6 +45,16 @@ class AccountConcurrency:
 
     limit: int
     unreserved: int
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A version's memory in MB, how Lambda starts it, and its environment variables."""
+
+    memory_mb: int
+    snap_start: bool
+    managed_instances: bool
+    variables: Mapping[str, str]
 
 
 class FunctionSettings:
@@ -111,10 +121,10 @@ class FunctionSettings:
             int(limits["ConcurrentExecutions"]), int(limits["UnreservedConcurrentExecutions"])
         )
 
-    def memory_mb(self, function: str, qualifier: str | None) -> int:
-        """A function's memory in MB: GetFunctionConfiguration.
+    def configuration(self, function: str, qualifier: str | None = None) -> Configuration:
+        """What a version is configured to be: GetFunctionConfiguration.
 
-        Raises FunctionNotFound where there is no such function or version.
+        Raises FunctionNotFound where there is no such function, version or alias.
         """
         qualified = {} if qualifier is None else {"Qualifier": qualifier}
         try:
@@ -128,4 +138,9 @@ class FunctionSettings:
             if error.code != NOT_FOUND:
                 raise
             raise FunctionNotFound(f"{function} does not exist ({error})") from error
-        return int(answer["MemorySize"])
+        return Configuration(
+            memory_mb=int(answer["MemorySize"]),
+            snap_start=answer.get("SnapStart", {}).get("OptimizationStatus") == "On",
+            managed_instances=bool(answer.get("CapacityProviderConfig")),
+            variables=answer.get("Environment", {}).get("Variables", {}),
+        )

@@ -12,11 +12,10 @@ from warmer.fleet.price import PRICES
 from warmer.fleet.report import Outcome, WaveReport
 from warmer.ping import Reply
 
-__all__ = ["after_look", "after_wave", "billed_ms"]
+__all__ = ["after_look", "after_wave"]
 
 HANDLER_MS = 1.0
-"""What a ping is billed beside its hold and priming: the answer itself, rounded up to a
-millisecond as Lambda does."""
+"""What a ping is billed beside its hold: the answer itself, rounded up as Lambda does."""
 
 FAULTS = frozenset({Outcome.NO_REPLY, Outcome.REFUSED})
 """Outcomes that another ping to the same version would meet again, at the cost of running a
@@ -74,17 +73,9 @@ def after_look(
     return replace(known, window=window, pointless=(*known.pointless, held >= situation.until))
 
 
-def billed_ms(replies: Sequence[Reply]) -> float:
-    """What Lambda bills for these pings, by what the replies tell, in milliseconds."""
-    return sum(
-        reply.held_ms + reply.primed_ms + HANDLER_MS + (reply.init_ms if reply.new else 0.0)
-        for reply in replies
-    )
-
-
 def _spent(known: Knowledge, report: WaveReport) -> float:
     memory_mb = max([known.memory_mb, *(reply.memory_mb for reply in report.replies)])
-    price = PRICES.invokes(report.sent, billed_ms(report.replies), memory_mb or LEAST_MEMORY_MB)
+    price = PRICES.invokes(report.sent, report.billed_ms, memory_mb or LEAST_MEMORY_MB)
     return round(known.spent + price, 9)
 
 
@@ -125,5 +116,8 @@ def _survivals(known: Knowledge, report: WaveReport) -> list[Survival]:
 
 
 def _users_alone(known: Knowledge, minute: Busy, number: int) -> bool:
-    pings = sum(wave.asked for wave in known.waves if minute.moment <= wave.at < minute.moment + 60)
+    """Whether users had that many busy even if own pings, the spare's too, came on top."""
+    pings = sum(
+        wave.asked + 1 for wave in known.waves if minute.moment <= wave.at < minute.moment + 60
+    )
     return users_of_minute(minute.number, pings).least >= number

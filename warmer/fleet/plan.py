@@ -121,8 +121,14 @@ class Subject:
         margin = 2 * math.sqrt(mean * (1 - self.share)) if self.share < 1 else 0.0
         return min(wanted, math.ceil(mean + margin - 1e-9))
 
+    @property
+    def name(self) -> str:
+        """What its waves call it."""
+        function, qualifier = self.target.function, self.qualifier
+        return f"{function}:{qualifier}" if qualifier else function
+
     def wave(self, number: int) -> Target:
-        """The target of a wave of `number` pings."""
+        """The target of a wave of `number` pings, at least 1."""
         return replace(self.target, qualifier=self.qualifier, concurrency=number, schedule=None)
 
 
@@ -180,6 +186,8 @@ def _decide(subject: Subject, situation: Situation) -> Decision:
         if subject.probed:
             return Decision(subject, Action.LEAVE, number, "its probe failed", problem=True)
         return Decision(subject, Action.PROBE, number, "nothing is known of this version yet")
+    if subject.probed and number == 1:
+        return Decision(subject, Action.LEAVE, number, "its probe was its wave")
     pointless = _pointless(subject, number)
     if pointless:
         return Decision(subject, Action.LEAVE, number, pointless)

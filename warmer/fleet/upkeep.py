@@ -55,7 +55,7 @@ class UpkeepReport:
         return [
             decision
             for decision in self.plan.of(Action.LEAVE)
-            if str(decision.subject.wave(max(decision.number, 1))) not in pinged
+            if decision.subject.name not in pinged
         ]
 
     @property
@@ -152,6 +152,8 @@ class _Run:
             else:
                 break
         self._ping(plan.of(Action.PING), plan.situation, deadline)
+        order = {d.subject.name: at for at, d in enumerate(plan.decisions)}
+        self.waves.sort(key=lambda report: order.get(str(report.target), len(order)))
         self.memory.keep(self.clock())
         return UpkeepReport(
             plan,

@@ -55,7 +55,6 @@ class LiveVersions:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._routing: dict[str, _Routing] = {}
-        self._absent: dict[str, str] = {}
         self._seen: dict[str, str] = {}
         self._left = 0
         self.problems: list[str] = []
@@ -69,12 +68,10 @@ class LiveVersions:
             self._read(target, now)
 
     def subjects(self, target: Target, now: float) -> list[Subject]:
-        """A target's live versions; none where its alias does not exist."""
+        """A target's live versions; one that is not known where its alias could not be read."""
         name = str(target)
         if not _is_alias(target.qualifier):
             return [Subject(target, target.qualifier or "$LATEST", target.qualifier)]
-        if name in self._absent:
-            return []
         routing = self._routing.get(name)
         if routing is None:
             return [Subject(target, self._seen.get(name, ""), target.qualifier)]
@@ -124,13 +121,10 @@ class LiveVersions:
         name, qualifier = str(target), target.qualifier
         assert qualifier is not None
         self._left -= 1
-        self._absent.pop(name, None)
         try:
             alias = self._settings.alias(target.function, qualifier)
-        except FunctionNotFound as error:
-            self._absent[name] = str(error)
-            self._routing.pop(name, None)
-            self.problems.append(f"{name} is not warmed: {error}")
+        except FunctionNotFound:
+            self._routing.pop(name, None)  # a ping to it is refused, and that is reported
             return
         except ServiceError as error:
             self.problems.append(f"{name} is pinged without knowing its versions: {error}")
