@@ -126,6 +126,14 @@ def test_an_option_that_cannot_be_used_is_one_line(
     assert "Traceback" not in result.stderr
 
 
+def test_without_the_extra_it_says_which(counts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wheel alone has no numba: one line says what to install."""
+    monkeypatch.setattr("warmer.cli.simulate.find_spec", lambda _: None)
+    result = _run(counts)
+    assert result.exit_code == 1
+    assert "pip install 'warmer[lab]'" in result.output
+
+
 def test_help_needs_no_numerical_library() -> None:
     """The list of commands stays quick: the lab is imported when a trace is simulated."""
     code = (

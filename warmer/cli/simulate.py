@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -166,6 +167,7 @@ def simulate(
     Azure LLM inference. It may be compressed by gzip. Dollars are for a month in us-east-1, before
     any free tier, and contain all that a policy spends on looking.
     """
+    _refuse_without_the_lab()
     chosen = {name: policy_from_text(name) for name in policies or DEFAULT_POLICIES}
     comparison = _compare(trace, chosen, options)
     if as_json:
@@ -177,6 +179,13 @@ def simulate(
 
         for path in write_plot(comparison, plot or DEFAULT_PLOT):
             click.echo(f"{path}", err=as_json)
+
+
+def _refuse_without_the_lab() -> None:
+    for name in ("numpy", "numba", "matplotlib"):
+        if find_spec(name) is None:
+            problem = f"`warmer simulate` needs {name}: pip install 'warmer[lab]'"
+            raise click.ClickException(problem)
 
 
 def _compare(path: Path, policies: Mapping[str, Policy], options: Options) -> Comparison:

@@ -65,7 +65,9 @@ def _draw(axes: Axes, comparison: Comparison) -> None:
     _draw_floor(axes, comparison)
     axes.set_xscale("symlog", linthresh=LEAST_USD)
     axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
+    # The spread over placements may be far larger than all that policies change.
+    highest = max(result.cold_start_rate for result in results) * 100
+    axes.set_ylim(0, highest * 1.3 or 1)
     axes.set_xlabel("US dollars a month for each function, looking included")
     axes.set_ylabel("cold starts, % of requests")
     trace = comparison.trace
