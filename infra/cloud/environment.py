@@ -122,6 +122,12 @@ class Environment:
         """Whether a request that it gets now waits for an INIT or a restore."""
         return self.state in ("new", "parked")
 
+    @property
+    def killed(self) -> bool:
+        """Whether `kill` was called: it is to end, and nothing is to be started in it."""
+        with self._kill_lock:
+            return self._killed
+
     def has_ended(self) -> bool:
         """Whether its processes have come and gone."""
         return self._sandbox is not None and self._sandbox.has_ended()

@@ -13,14 +13,15 @@ from infra.cloud.environment import Environment
 from infra.cloud.failure import Failure, InitFailed, RestoreFailed
 from infra.cloud.function import Invocation, Outcome
 
-__all__ = ["Status", "execute"]
+__all__ = ["Phase", "Status", "execute"]
 
 Status = Literal["success", "error", "timeout"]
+Phase = Literal["init", "invoke"]
 
 
 @dataclass(frozen=True)
 class _Init:
-    """INIT as one request met it: `repeat` when it was too slow and must be done again.
+    """INIT as one request met it: `repeat` when it failed and must be done again.
 
     restore_ms: what restoring took, under SnapStart, where `ms` is None: INIT is no request's then.
     """
@@ -43,13 +44,13 @@ def execute(environment: Environment, invocation: Invocation) -> tuple[Outcome, 
     init = _initialise(environment, invocation) if environment.state == "new" else _Init()
     if environment.state == "parked":
         init = _Init(restore_ms=_restore(environment))
-    stream.write(report.start_line(invocation.request_id, version.version))
     began = time.monotonic()
-    answer: bytes | Failure
-    if init.failure is not None:
-        answer = init.failure
-    else:
-        answer = _answer(environment, invocation, init, began + version.timeout_seconds)
+    deadline = began + version.timeout_seconds
+    failed = init.failure
+    if init.repeat:
+        failed = _repeat_init(environment, invocation, deadline)
+    stream.write(report.start_line(invocation.request_id, version.version))
+    answer = environment.exchange(invocation, deadline) if failed is None else failed
     duration_ms = (time.monotonic() - began) * 1000
     failure = answer if isinstance(answer, Failure) else None
     if failure is not None and failure.status == "timeout":
@@ -80,16 +81,34 @@ def _initialise(environment: Environment, invocation: Invocation) -> _Init:
             return _Init()
         return _Init(init_ms)
     except InitFailed as error:
-        status = "timeout" if error.too_slow else "error"
-        environment.stream.write(
-            report.init_report_line(error.init_ms, status, error.error_type or None)
-        )
-        if error.too_slow:
-            return _Init(error.init_ms, repeat=True)
+        _report_failed_init(environment, error, "init")
         version = environment.version
+        if (error.too_slow or version.init_type == "on-demand") and not environment.killed:
+            return _Init(error.init_ms, repeat=True)
         return _Init(
             error.init_ms, error.as_failure(invocation.request_id, version.timeout_seconds)
         )
+
+
+def _repeat_init(
+    environment: Environment, invocation: Invocation, deadline: float
+) -> Failure | None:
+    """INIT again, as part of the invoke and within its time-out; how that failed, or None.
+
+    Lambda says nothing of it where it goes well, and writes another INIT_REPORT where it does not.
+    """
+    try:
+        environment.initialise(deadline - time.monotonic())
+    except InitFailed as error:
+        _report_failed_init(environment, error, "invoke")
+        return error.as_failure(invocation.request_id, environment.version.timeout_seconds)
+    return None
+
+
+def _report_failed_init(environment: Environment, error: InitFailed, phase: Phase) -> None:
+    status = "timeout" if error.too_slow else "error"
+    line = report.init_report_line(error.init_ms, status, error.error_type or None, phase)
+    environment.stream.write(line)
 
 
 def _restore(environment: Environment) -> float:
@@ -104,19 +123,6 @@ def _restore(environment: Environment) -> float:
         raise
     stream.write(report.restore_report_line(restore_ms))
     return restore_ms
-
-
-def _answer(
-    environment: Environment, invocation: Invocation, init: _Init, deadline: float
-) -> bytes | Failure:
-    if init.repeat:
-        # Lambda repeats an INIT that was too slow as part of the invoke, within its time-out.
-        try:
-            environment.initialise(deadline - time.monotonic())
-        except InitFailed as error:
-            timeout_seconds = environment.version.timeout_seconds
-            return error.as_failure(invocation.request_id, timeout_seconds)
-    return environment.exchange(invocation, deadline)
 
 
 def _billed_ms(environment: Environment, init: _Init, duration_ms: float) -> int:

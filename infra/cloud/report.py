@@ -37,12 +37,18 @@ def init_start_line(version: FunctionVersion) -> str:
 
 
 def init_report_line(
-    init_ms: float, status: str | None = None, error_type: str | None = None
+    init_ms: float,
+    status: str | None = None,
+    error_type: str | None = None,
+    phase: str = "init",
 ) -> str:
-    """INIT failed (status is "error" or "timeout"), or went well under SnapStart (None)."""
+    """INIT failed (status is "error" or "timeout"), or went well under SnapStart (None).
+
+    phase: "invoke" where it was repeated as part of an invoke.
+    """
     state = f"\tStatus: {status}" if status else ""
     kind = f"\tError Type: {error_type}" if error_type else ""
-    return f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: init{state}{kind}\n"
+    return f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: {phase}{state}{kind}\n"
 
 
 def restore_start_line(version: FunctionVersion) -> str:

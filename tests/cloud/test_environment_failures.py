@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -154,6 +155,69 @@ def test_a_response_over_6_mb_is_refused(start: Start, tmp_path: Path) -> None:
     assert error["errorType"] == "Function.ResponseSizeTooLarge"
     assert str(MAX_RESPONSE_BYTES) in error["errorMessage"]
     assert call(running.plane, version)["calls"] == 1
+
+
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "An INIT that fails is repeated within the first invoke, which succeeds if that does",
+)
+def test_an_init_that_fails_once_costs_the_request_time_only(start: Start, tmp_path: Path) -> None:
+    """The runtime is killed in INIT, started again, and answers; nothing reports the second INIT.
+
+    AWS page: "Understanding the Lambda execution environment lifecycle".
+    """
+    source = (
+        "import os, time\n"
+        "while not os.path.exists('go'): time.sleep(0.01)\n"
+        "def handler(event, context): return 'done'\n"
+    )
+    running, version = start(), deploy(tmp_path, source)
+    together = Together()
+    together.start(running.plane, version)
+    pids = set[int | None]()
+
+    def started(times: int) -> bool:
+        pids.update(record.pid for record in running.ledger.environments() if record.pid)
+        return len(pids) == times
+
+    wait_until(lambda: started(times=1))
+    os.killpg(next(filter(None, pids)), signal.SIGKILL)
+    wait_until(lambda: started(times=2))
+    (version.code / "go").touch()
+    together.join()
+    (outcome,) = together.outcomes
+    assert json.loads(outcome.payload) == "done"
+    running.plane.flush_logs()
+    said = "".join(running.logs.messages())
+    assert said.count("INIT_REPORT ") == 1
+    assert "Phase: init\tStatus: error\tError Type: Runtime.ExitError\n" in said
+    assert len(running.ledger.environments()) == 1
+
+
+@pytest.mark.aws(
+    "Lambda developer guide: Understanding the Lambda execution environment lifecycle",
+    "Where the repeated INIT fails too, each is reported, before START",
+)
+def test_an_init_that_fails_twice_is_reported_twice(start: Start, tmp_path: Path) -> None:
+    """First by its own phase, then as part of the invoke; the request gets the second's error.
+
+    AWS page: "Understanding the Lambda execution environment lifecycle".
+    """
+    running, version = start(), deploy(tmp_path, "print('INIT code')\n1 / 0\n")
+    outcome = running.plane.invoke(version, request(version))
+    assert _error(outcome)["errorType"] == "ZeroDivisionError"
+    running.plane.flush_logs()
+    kinds = [re.sub("[0-9.]+ ms", "<number> ms", line) for line in running.logs.messages()]
+    told = [line for line in kinds if re.match("INIT code|INIT_REPORT|START|END", line)]
+    failed = "INIT_REPORT Init Duration: <number> ms\tPhase: {}\tStatus: error\tError Type: {}\n"
+    assert [line.split(" RequestId")[0] for line in told] == [
+        "INIT code\n",
+        failed.format("init", "ZeroDivisionError"),
+        "INIT code\n",
+        failed.format("invoke", "ZeroDivisionError"),
+        "START",
+        "END",
+    ]
 
 
 @pytest.mark.aws(

@@ -237,6 +237,11 @@ DIFFERENCES: Sequence[Difference] = (
         _LOGS,
     ),
     Difference(
+        "does not repeat within the invoke an INIT that failed, which then says the same again",
+        *(_NO_INIT, r"log\.function", r"(.+)\n\1", ".+"),
+        _LIFECYCLE,
+    ),
+    Difference(
         "does not write why the runtime ended",
         *(f"{_ENDED}|module-exits", r"log\.function"),
         r"(Traceback .*KeyboardInterrupt\n)?RequestId: <uuid> Error: Runtime exited .*ExitError",
