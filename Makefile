@@ -5,12 +5,12 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 WARMER := .venv/bin/warmer
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-all bench lock train clean
+.PHONY: help setup demo test lint test-all bench bench-policy lock train clean
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: .venv/ready .tools/sam/ready .tools/runtime/ready ## create the environments that the other targets use
+setup: .venv/ready .tools/sam/ready .tools/runtime/ready .tools/schemathesis/ready ## create the environments that the other targets use
 
 # The project with its local cloud and development tools.
 .venv/ready: pyproject.toml $(LOCKS)/project.txt
@@ -33,6 +33,13 @@ setup: .venv/ready .tools/sam/ready .tools/runtime/ready ## create the environme
 	@$(PYTHON) -m venv .tools/runtime
 	@.tools/runtime/bin/python -m pip install $(PIP_FLAGS) --constraint $(LOCKS)/runtime.txt awslambdaric boto3
 	@.tools/runtime/bin/python -m pip uninstall $(PIP_FLAGS) --yes setuptools pip
+	@touch $@
+
+# It would be a plug-in of every run of pytest.
+.tools/schemathesis/ready: $(LOCKS)/schemathesis.txt
+	@echo "creating .tools/schemathesis (requests from the endpoint's OpenAPI description)"
+	@$(PYTHON) -m venv .tools/schemathesis
+	@.tools/schemathesis/bin/python -m pip install $(PIP_FLAGS) --constraint $(LOCKS)/schemathesis.txt schemathesis
 	@touch $@
 
 # Real models, for benchmarks: the files of packages whose code is not used.
@@ -64,6 +71,10 @@ bench: setup .tools/bench/ready ## measure: the local cloud's overhead, sessions
 	@.venv/bin/python -m infra.bench.invoke_overhead
 	@.venv/bin/python -m infra.bench.sessions
 	@.venv/bin/python -m infra.bench.synthesis
+
+bench-policy: setup ## measure the simulator's speed, and compare policies on traces
+	@.venv/bin/python -m infra.bench.policy speed
+	@.venv/bin/python -m infra.bench.policy traces
 
 lock: ## renew the pinned versions from what pyproject.toml allows
 	@PYTHON=$(PYTHON) infra/build/lock.sh

@@ -5,6 +5,7 @@ What depends on that is told by simulating several placements, each with its see
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 import numpy as np
@@ -61,7 +62,7 @@ def place(
         random = np.random.default_rng([seed, _KINDS[placement], function])
         counts = requests.counts[function]
         total = int(counts.sum())
-        draws = random.random(total)
+        draws = random.random(total + len(counts))
         starts = (requests.first_minute + np.arange(len(counts), dtype=np.float64)) * MINUTE
         phases = random.random(len(counts))
         times.append(_moments(counts, starts, phases, draws, _KINDS[placement]))
@@ -85,25 +86,33 @@ def _part(requests: Arrivals, first: int, last: int) -> Arrivals:
 
 @compiled
 def _moments(counts: Counts, starts: Floats, phases: Floats, draws: Floats, kind: int) -> Floats:
-    """Moments in seconds, rising. `kind` is the place of the placement in its enumeration."""
-    times = np.empty(len(draws))
+    """Moments in seconds, rising. `kind` is the place of the placement in its enumeration.
+
+    draws: one for each request, and then one for each minute. Random ranks come in order without
+    being sorted: as sums of exponential gaps, divided by the sum of all, the one behind included.
+    """
+    total = len(draws) - len(counts)
+    times = np.empty(total)
     at = 0
     for minute in range(len(counts)):
         count = counts[minute]
+        gaps = 0.0
+        for index in range(at, at + count):
+            gaps -= math.log(1 - draws[index])
+            times[index] = gaps
+        gaps -= math.log(1 - draws[total + minute])
         for index in range(count):
-            draw = draws[at + index]
+            rank = times[at + index] / gaps if gaps > 0 else 0.0
             if kind == 0:
-                within = draw * MINUTE
+                within = rank * MINUTE
             elif kind == 1:
                 within = (index + phases[minute]) / count * MINUTE
             elif kind == 2:
                 # An exponential cut off at the end of the minute.
-                cut = 1 - np.exp(-MINUTE / FRONT_SECONDS)
-                within = -FRONT_SECONDS * np.log(1 - draw * cut)
+                cut = 1 - math.exp(-MINUTE / FRONT_SECONDS)
+                within = -FRONT_SECONDS * math.log(1 - rank * cut)
             else:
-                within = phases[minute] * (MINUTE - BURST_SECONDS) + draw * BURST_SECONDS
+                within = phases[minute] * (MINUTE - BURST_SECONDS) + rank * BURST_SECONDS
             times[at + index] = starts[minute] + min(within, MINUTE - 1e-9)
-        if kind != 1 and count > 1:
-            times[at : at + count] = np.sort(times[at : at + count])
         at += count
     return times
