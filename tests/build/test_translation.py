@@ -161,25 +161,71 @@ def test_every_reference_is_to_something(choices: Mapping[str, str]) -> None:
     assert {name for name in used - known if not name.startswith("AWS::")} == set()
 
 
-def test_the_warmer_may_invoke_the_alias_and_nothing_else(resources: Template) -> None:
-    """Not the function, not its other versions, not functions of a similar name."""
-    policies = resources["WarmerRole"]["Properties"]["Policies"]
-    statements = [s for p in policies for s in p["PolicyDocument"]["Statement"]]
-    invoking = [s for s in statements if "lambda:" in json.dumps(s)]
-    expected = {
-        "Effect": "Allow",
-        "Action": "lambda:InvokeFunction",
-        "Resource": {"Ref": "InferenceFunctionAliaslive"},
-    }
-    assert [expected] == invoking
+OF_NO_RESOURCE = {"cloudwatch:GetMetricData", "lambda:GetAccountSettings", "tag:GetResources"}
+
+
+def statements(resources: Template, role: str) -> list[Template]:
+    """Every statement of a role, those under a condition too, each with its condition's name."""
+    found = []
+    for policy in resources[role]["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            condition, then = "", statement
+            if "Fn::If" in statement:
+                condition, then, otherwise = statement["Fn::If"]
+                assert otherwise == {"Ref": "AWS::NoValue"}
+            found.append({**then, "If": condition})
+    return found
+
+
+def actions(statement: Template) -> set[str]:
+    """A statement's actions."""
+    named = statement["Action"]
+    return {named} if isinstance(named, str) else set(named)
+
+
+def test_the_warmer_may_invoke_its_target_and_nothing_else(resources: Template) -> None:
+    """Its alias and its versions; no functions of a similar name, unless tags are asked for."""
+    invoking = [
+        s for s in statements(resources, "WarmerRole") if "lambda:InvokeFunction" in actions(s)
+    ]
+    of_target, by_tag = invoking
+    assert of_target["If"] == ""
+    assert of_target["Resource"] == [
+        {"Ref": "InferenceFunctionAliaslive"},
+        {"Fn::Sub": "${InferenceFunction.Arn}:*"},
+    ]
+    assert by_tag["If"] == "TargetsAreTagged"
+    assert by_tag["Condition"] == {"Null": {"aws:ResourceTag/warmer:concurrency": "false"}}
 
 
 @pytest.mark.parametrize("role", ["InferenceRole", "WarmerRole"])
 def test_no_role_has_a_wildcard(resources: Template, role: str) -> None:
-    """Neither in actions nor in resources, and no managed policy that has one."""
-    properties = resources[role]["Properties"]
-    assert "*" not in json.dumps(properties["Policies"])
-    assert "ManagedPolicyArns" not in properties
+    """Save for actions that know no resources, a function's own versions, and tagged functions."""
+    for statement in statements(resources, role):
+        assert not any("*" in action for action in actions(statement))
+        if actions(statement) <= OF_NO_RESOURCE:
+            continue
+        text = json.dumps(statement["Resource"])
+        tagged = "Condition" in statement
+        assert tagged or "*" not in text.replace("${InferenceFunction.Arn}:*", ""), statement
+    assert "ManagedPolicyArns" not in resources[role]["Properties"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "condition", "permissions"),
+    [
+        ("TargetsParameter", "TargetsAreInParameter", {"ssm:GetParameter"}),
+        ("TargetsByTag", "TargetsAreTagged", {"tag:GetResources"}),
+        ("Memory", "MemoryIsKept", {"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"}),
+    ],
+)
+def test_what_is_switched_off_is_not_allowed(
+    resources: Template, parameter: str, condition: str, permissions: set[str]
+) -> None:
+    """A permission comes with the parameter that needs it, which is off by default."""
+    assert translate({})["Parameters"][parameter]["Default"] == "DISABLED"
+    allowed = [s for s in statements(resources, "WarmerRole") if actions(s) & permissions]
+    assert [(s["If"], actions(s)) for s in allowed] == [(condition, permissions)]
 
 
 def test_a_late_run_of_the_warmer_is_dropped(resources: Template) -> None:
@@ -198,9 +244,11 @@ def test_two_stacks_share_no_name(resources: Template) -> None:
         "AWS::Lambda::Function": "FunctionName",
         "AWS::Logs::LogGroup": "LogGroupName",
         "AWS::Scheduler::Schedule": "Name",
+        "AWS::SSM::Parameter": "Name",
+        "AWS::DynamoDB::Table": "TableName",
     }
     named = [r["Properties"][keys[r["Type"]]] for r in resources.values() if r["Type"] in keys]
-    assert len(named) == 7
+    assert len(named) == 9
     assert all("${AWS::StackName}" in name["Fn::Sub"] for name in named)
     assert all("RoleName" not in resource["Properties"] for resource in resources.values())
 
@@ -217,9 +265,12 @@ def test_logs_go_to_a_group_with_retention(resources: Template, function: str) -
 
 
 def test_the_warmer_can_read_its_targets(resources: Template) -> None:
-    """The variable in the template is what the warmer parses at INIT."""
+    """What the variable or the parameter says is what the warmer can parse."""
     variables = resources["WarmerFunction"]["Properties"]["Environment"]["Variables"]
-    text = variables["WARMER_TARGETS"]["Fn::Sub"]
+    condition, empty, listed = variables["WARMER_TARGETS"]["Fn::If"]
+    assert (condition, empty) == ("TargetsAreInParameter", "")
+    assert resources["WarmTargets"]["Properties"]["Value"] == listed
+    text = listed["Fn::Sub"]
     values = {"InferenceFunction": "stack-inference", "WarmConcurrency": "10"}
     (target,) = targets_from_json(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text))
     assert (target.function, target.qualifier, target.concurrency) == (

@@ -13,8 +13,14 @@ from infra.cloud.transform import plain_template
 from tests.cloud.control_plane.conftest import BUCKET, REGION, ControlPlane, package
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "template.yaml"
-# A public URL brings every resource that the template can have.
-PARAMETERS = {"FunctionUrlAuth": "NONE", "PythonRuntime": "python3.12"}
+# These bring every resource that the template can have.
+PARAMETERS = {
+    "FunctionUrlAuth": "NONE",
+    "PythonRuntime": "python3.12",
+    "TargetsParameter": "ENABLED",
+    "TargetsByTag": "ENABLED",
+    "Memory": "ENABLED",
+}
 
 # Resource type -> properties with their effect here, and properties that are only recorded. One
 # that the template gains has to be entered here; a type that is not imitated would be refused.
@@ -29,6 +35,11 @@ CLASSIFIED: dict[str, tuple[set[str], set[str]]] = {
             "ServiceRoleArn",
         },
         set(),
+    ),
+    # Its items stay: DynamoDB too takes days to delete what has expired.
+    "AWS::DynamoDB::Table": (
+        {"AttributeDefinitions", "BillingMode", "KeySchema", "TableName"},
+        {"TimeToLiveSpecification"},
     ),
     "AWS::IAM::Role": ({"Description"}, {"AssumeRolePolicyDocument", "Policies"}),
     "AWS::Lambda::Alias": ({"FunctionName", "FunctionVersion", "Name"}, set()),
@@ -66,6 +77,7 @@ CLASSIFIED: dict[str, tuple[set[str], set[str]]] = {
     "AWS::Lambda::Url": ({"AuthType", "TargetFunctionArn"}, set()),
     "AWS::Lambda::Version": ({"FunctionName"}, set()),
     "AWS::Logs::LogGroup": ({"LogGroupName", "RetentionInDays"}, set()),
+    "AWS::SSM::Parameter": ({"Description", "Name", "Type", "Value"}, set()),
     "AWS::Scheduler::Schedule": (
         {"Description", "Name", "ScheduleExpression", "State", "Target"},
         {"FlexibleTimeWindow"},
