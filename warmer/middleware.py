@@ -30,7 +30,8 @@ DEFAULT_MAX_HOLD_MS = 2000.0
 MAX_HOLD_VARIABLE = "WARMER_MAX_HOLD_MS"
 _LONGEST_INVOCATION_MS = 900_000  # Lambda's longest time-out: 15 minutes
 
-_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; importing inspect would take 8 ms
+# As in inspect, which would take 8 ms to import.
+_CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 
 
 def warmable(
@@ -44,7 +45,10 @@ def warmable(
 
     It must be the outermost decorator: inner ones must not see a ping. The handler may be a plain
     function or a coroutine function, which then runs in one event loop that lives as long as the
-    environment (Lambda's managed runtimes do not run coroutines themselves).
+    environment (Lambda's managed runtimes do not run coroutines themselves). Any other callable
+    will do, such as an instance of Mangum or what Powertools has decorated; generators will not,
+    since Python's managed runtimes do not stream responses (Lambda developer guide, "Response
+    streaming for Lambda functions").
 
     `accept_event`: also take an event that is exactly `{"warmer": {...}}` for a ping, for a
     schedule that pings this function directly. Anybody who can choose the event could then ping.
@@ -59,9 +63,12 @@ def warmable(
     def decorate(handler: Handler) -> Handler:
         if not callable(handler):
             raise ConfigurationError("handler", handler, "a function of (event, context)")
+        if _code_flags(handler) & (_CO_GENERATOR | _CO_ASYNC_GENERATOR):
+            expected = "one that returns its response: Lambda's Python runtimes do not stream"
+            raise ConfigurationError("handler", handler, expected)
         check_package(package_root())
         here = environment.current()
-        if _is_coroutine_function(handler):
+        if _code_flags(handler) & _CO_COROUTINE:
             here.prepare_event_loop()
 
         @functools.wraps(handler)
@@ -94,7 +101,7 @@ def _answer_ping(
         if isinstance(ping, Malformed):
             return Refusal(ping.reason, here.id).as_dict()
         primed_seconds = _prime_pending(here, context) if ping.prime else 0.0
-        _log_primed(here)
+        _log_primed(here, wave=ping.wave)
         held_seconds = _hold(ping, context, maximum_seconds)
         return Reply(
             environment=here.id,
@@ -140,11 +147,11 @@ def _prime_pending(here: Environment, context: object) -> float:
     return time.monotonic() - began
 
 
-def _log_primed(here: Environment) -> None:
+def _log_primed(here: Environment, **known: str) -> None:
     """One log line that tells when what was primed; none where nothing was, or all is told."""
     primed = [stretch.fields() for stretch in here.take_primed()]
     if primed:
-        telemetry.log("primed", {"environment": here.id, "primed": primed})
+        telemetry.log("primed", {"environment": here.id, **known, "primed": primed})
 
 
 def _reports(primables: Mapping[str, Primable]) -> dict[str, dict[str, object]]:
@@ -154,20 +161,26 @@ def _reports(primables: Mapping[str, Primable]) -> dict[str, dict[str, object]]:
 def _remaining_seconds(context: object) -> float:
     """The invocation's remaining time; infinite for a context, made by hand, that cannot tell."""
     remaining_ms = getattr(context, "get_remaining_time_in_millis", None)
-    return float(remaining_ms()) / 1000 if callable(remaining_ms) else math.inf
+    if not callable(remaining_ms):
+        return math.inf
+    try:
+        return float(remaining_ms()) / 1000
+    except (TypeError, ValueError, OverflowError):
+        return math.inf
 
 
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def _is_coroutine_function(handler: Handler) -> bool:
-    """Whether calling it will give a coroutine, as far as can be told before the call."""
+def _code_flags(handler: Handler) -> int:
+    """The flags of the code that a call runs, as far as they can be told before it; 0 if not."""
     while isinstance(handler, functools.partial):
         handler = handler.func
     # An instance that can be called has no code of its own; its class's __call__ has.
     code = getattr(handler, "__code__", None) or getattr(type(handler).__call__, "__code__", None)
-    return code is not None and bool(code.co_flags & _CO_COROUTINE)
+    flags = getattr(code, "co_flags", 0)
+    return flags if isinstance(flags, int) else 0
 
 
 def _max_hold_ms(argument: float | None) -> float:
