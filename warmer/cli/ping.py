@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from warmer.aws import LambdaInvoker
+from warmer.cli.dry_run import dry_run as planned
 from warmer.fleet.report import Outcome, WaveReport
 from warmer.fleet.target import Target
 from warmer.fleet.wave import run_wave
 
 
 @click.command()
-@click.argument("function")
+@click.argument("function", required=False)
 @click.option("--qualifier", metavar="NAME", help="Version or alias; without it, $LATEST.")
 @click.option(
     "--concurrency",
@@ -26,22 +27,43 @@ from warmer.fleet.wave import run_wave
     show_default=True,
     help="Execution environments to warm.",
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Send nothing; print what a run of the warmer would do now, why, and what a month costs.",
+)
+@click.option(
+    "--warmer",
+    metavar="NAME",
+    help="With --dry-run: plan as this deployed warmer, for its targets.",
+)
 @click.option("--region", help="AWS region; by default what the AWS settings say.")
 @click.option("--endpoint-url", metavar="URL", help="Another Lambda endpoint: the local cloud's.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
-def ping(
-    function: str,
+def ping(  # noqa: PLR0913 - one for each option
+    function: str | None,
     qualifier: str | None,
     concurrency: int,
+    dry_run: bool,
+    warmer: str | None,
     region: str | None,
     endpoint_url: str | None,
     as_json: bool,
 ) -> None:
     """Warm FUNCTION (a name or ARN) now, and prove how many environments are warm.
 
-    Exit code 1 unless as many as asked are proven and every ping was answered.
+    Exit code 1 unless as many as asked are proven and every ping was answered. With --dry-run and
+    no FUNCTION the targets and settings are those of the warmer's environment variables
+    (WARMER_TARGETS and so on), of this shell or of --warmer.
     """
-    target = Target(function, qualifier, concurrency)
+    target = None if function is None else Target(function, qualifier, concurrency)
+    if dry_run:
+        if target is not None and warmer is not None:
+            raise click.UsageError("--warmer has targets of its own: leave FUNCTION out")
+        fine = planned(target, warmer, region=region, endpoint_url=endpoint_url, as_json=as_json)
+        sys.exit(0 if fine else 1)
+    if target is None or warmer is not None:
+        raise click.UsageError("name the FUNCTION to warm; --warmer goes with --dry-run")
     invoker = LambdaInvoker(region=region, endpoint_url=endpoint_url)
     report = run_wave(target, invoker)
     if as_json:
