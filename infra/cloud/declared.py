@@ -42,6 +42,10 @@ class Declared:
         """Undo `create`."""
         raise NotImplementedError(f"{type(self).__name__}.remove")
 
+    def without_effect(self) -> tuple[str, ...]:
+        """Properties that have none because of their values, where others of the type have one."""
+        return ()
+
     @property
     def physical_resource_id(self) -> str:
         """What `Ref` gives."""

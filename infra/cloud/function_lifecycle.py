@@ -26,9 +26,11 @@ from infra.cloud.configuration import check_layers, check_runtime, check_setting
 from infra.cloud.event_invoke import EventInvokeConfig
 from infra.cloud.function import FunctionVersion
 from infra.cloud.function_urls import FunctionUrl, FunctionUrls
+from infra.cloud.isolation import refuse_unisolated
 from infra.cloud.packages import PackageStore
 from infra.cloud.provisioned import Plane, ProvisionedConcurrency
 from infra.cloud.references import split_reference
+from infra.cloud.settings import Isolation
 from warmer.errors import CloudError
 
 __all__ = ["ControlSettings", "FunctionLifecycle"]
@@ -39,6 +41,7 @@ class ControlSettings:
     """What the control plane needs to know of this machine.
 
     account_concurrency: concurrent executions of all functions of a region.
+    isolation: as in `CloudSettings`.
     chance: decides which version of a weighted alias gets a request.
     """
 
@@ -48,6 +51,7 @@ class ControlSettings:
     url_base: str
     plane: Plane
     account_concurrency: int = 1000
+    isolation: Isolation = "namespaces"
     chance: random.Random = field(default_factory=random.Random)
     urls: dict[str, FunctionUrl] = field(default_factory=dict)
 
@@ -245,6 +249,8 @@ class FunctionLifecycle(LambdaBackend):
         function.layer_folders = layer_folders(
             arns, self.layers_versions_by_arn, function.unpacked, packages
         )
+        if self.settings.isolation == "process":
+            refuse_unisolated(function.as_version())
 
     def _renumber(self, name: str, published: Any) -> None:
         """A version's number is never used again; moto counts those that are left."""

@@ -140,6 +140,7 @@ class LocalCloud:
             url_base=self.endpoint,
             plane=self.plane,
             account_concurrency=options.account_concurrency,
+            isolation=options.isolation,
             chance=random.Random(options.seed),
         )
         functions.install(control)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import platform
 import zipfile
 from contextlib import suppress
 from typing import Any, cast
@@ -22,6 +23,9 @@ from infra.cloud.declared import Declared, Properties
 from infra.cloud.event_invoke import EventInvokeConfig, merged
 from infra.cloud.functions import LocalLambda, split_reference
 from infra.cloud.provisioned import settled
+
+# What Lambda calls the processors that Linux names differently.
+_ARCHITECTURES = {"aarch64": "arm64"}
 
 
 class _OfLambda(Declared):
@@ -56,6 +60,12 @@ class Function(_OfLambda, CloudFormationModel):
     TYPE = "AWS::Lambda::Function"
     NAME_PROPERTY = "FunctionName"
     REPLACED_BY = frozenset({"FunctionName", "PackageType"})
+
+    def without_effect(self) -> tuple[str, ...]:
+        """An architecture that is not this machine's, whose processors run the function anyway."""
+        machine = _ARCHITECTURES.get(platform.machine(), platform.machine())
+        declared = self.properties.get("Architectures", [machine])
+        return () if declared == [machine] else ("Architectures",)
 
     def create(self) -> None:
         """CreateFunction."""

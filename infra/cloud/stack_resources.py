@@ -8,6 +8,7 @@ from typing import Any
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 
+from infra.cloud.declared import Declared
 from infra.cloud.dependencies import creation_order
 
 __all__ = ["Announce", "OrderedResources", "reason", "with_stack_tags"]
@@ -31,6 +32,15 @@ class OrderedResources(parsing.ResourceMap):
 
     def __len__(self) -> int:
         return len(self.resources)
+
+    def without_effect(self) -> list[str]:
+        """`LogicalId.Property (type)` for all that has no effect here because of its value."""
+        return [
+            f"{name}.{key} ({resource.TYPE})"
+            for name, resource in self._parsed_resources.items()
+            if isinstance(resource, Declared)
+            for key in resource.without_effect()
+        ]
 
     def update(self, template: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
         """Make this stack what `template` says; raises what the failing resource raised."""

@@ -125,7 +125,9 @@ class LocalCloudFormation(CloudFormationBackend):
             cast(Any, stack).original_template = getattr(change_set, "original_template", None)
             self._export(stack)
             _finish(stack, f"{kind}_COMPLETE")
-            if listed := list(without_effect(change_set.template_dict)):
+            listed = list(without_effect(change_set.template_dict))
+            listed += cast(OrderedResources, stack.resource_map).without_effect()
+            if listed:
                 told = ", ".join(listed)
                 log.warning("stack %s: recorded without effect: %s", stack.name, told)
         change_set.execution_status = "EXECUTE_COMPLETE"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from moto.awslambda.exceptions import (
 
 from infra.cloud import functions
 from infra.cloud.functions import EventInvokeConfig
-from tests.cloud.control_plane.conftest import ControlPlane
+from tests.cloud.control_plane.conftest import ControlPlane, package
 
 
 @pytest.mark.aws(
@@ -43,6 +44,42 @@ def test_a_function_that_cannot_be_run_is_refused(
         control.create_function("sample", **changes)
     with pytest.raises(UnknownFunctionException):
         control.functions.resolve("sample", None)
+
+
+@pytest.mark.parametrize("change", ["create", "update"])
+def test_what_needs_namespaces_is_refused_without_them(
+    control: ControlPlane, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """When it is deployed, not when it is first invoked."""
+    settings = replace(control.settings, isolation="process")
+    monkeypatch.setattr(type(control.functions), "settings", settings)
+    larger = {"EphemeralStorage": {"Size": 1024}}
+    with pytest.raises(InvalidParameterValueException, match="1024 MB of ephemeral storage"):
+        if change == "create":
+            control.create_function("sample", **larger)
+        else:
+            control.create_function("sample")
+            control.functions.update_function_configuration("sample", "$LATEST", larger)
+    if change == "update":
+        assert control.functions.resolve("sample", None).version.ephemeral_storage_mb == 512
+
+
+def test_layers_are_refused_without_namespaces(
+    control: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the function is deployed: there would be no /opt of its own."""
+    settings = replace(control.settings, isolation="process")
+    monkeypatch.setattr(type(control.functions), "settings", settings)
+    layer = {
+        "LayerName": "layer",
+        "Content": {"ZipFile": base64.b64encode(package()).decode()},
+        "CompatibleRuntimes": [],
+        "CompatibleArchitectures": [],
+        "LicenseInfo": "",
+    }
+    arn = control.functions.publish_layer_version(layer).get_layer_version()["LayerVersionArn"]
+    with pytest.raises(InvalidParameterValueException, match=r"has layers.*no /opt"):
+        control.create_function("sample", Layers=[arn])
 
 
 def test_a_name_is_used_once(control: ControlPlane) -> None:
