@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from copy import deepcopy
 from typing import Any
 
@@ -364,48 +363,3 @@ def test_a_description_may_hold_any_character(control: ControlPlane) -> None:
     """Those beyond U+FFFF too, which JSON and YAML escape differently."""
     template = {**release(control, 1), "Description": "warm \N{FIRE} \N{SNOWFLAKE}"}
     assert template["Description"] == control.deploy(template).description
-
-
-@pytest.mark.aws(
-    "Lambda developer guide: "
-    "Selecting and configuring an instruction set architecture for your Lambda function",
-    "Another architecture than this machine's",
-    how="recorded",
-)
-@pytest.mark.parametrize(
-    ("machine", "declared", "listed"),
-    [
-        ("x86_64", "arm64", True),
-        ("x86_64", "x86_64", False),
-        ("aarch64", "x86_64", True),
-        ("aarch64", "arm64", False),
-    ],
-)
-def test_another_architecture_is_printed_as_without_effect(
-    control: ControlPlane,
-    caplog: pytest.LogCaptureFixture,
-    machine: str,
-    declared: str,
-    listed: bool,
-) -> None:
-    """A function runs on this machine's processors, whatever a parameter of its template says."""
-    template = {
-        "Parameters": {"Architecture": {"Type": "String"}},
-        "Resources": {
-            "Function": {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "Architectures": [{"Ref": "Architecture"}],
-                    "Code": control.upload("code", "def handler(event, context): return event\n"),
-                    "Handler": "app.handler",
-                    "Role": control.role,
-                    "Runtime": "python3.12",
-                },
-            }
-        },
-    }
-    with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.WARNING, "warmer.cloud"):
-        patch.setattr("platform.machine", lambda: machine)
-        control.deploy(template, {"Architecture": declared})
-    told = "recorded without effect: Function.Architectures (AWS::Lambda::Function)"
-    assert (told in caplog.text) is listed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from infra.cloud import (
     resources_telemetry,
 )
 from infra.cloud.support import IMITATED, RECORDED, refuse_unsupported, without_effect
+from tests.cloud.control_plane.conftest import ControlPlane
 
 _OURS = (resources, resources_codedeploy, resources_lambda, resources_telemetry)
 
@@ -70,3 +72,48 @@ def test_what_has_no_effect_is_listed() -> None:
     }
     expected = ["F.VpcConfig (AWS::Lambda::Function)", "P (AWS::Lambda::Permission)"]
     assert expected == list(without_effect(template))
+
+
+@pytest.mark.aws(
+    "Lambda developer guide: "
+    "Selecting and configuring an instruction set architecture for your Lambda function",
+    "Another architecture than this machine's",
+    how="recorded",
+)
+@pytest.mark.parametrize(
+    ("machine", "declared", "listed"),
+    [
+        ("x86_64", "arm64", True),
+        ("x86_64", "x86_64", False),
+        ("aarch64", "x86_64", True),
+        ("aarch64", "arm64", False),
+    ],
+)
+def test_another_architecture_is_printed_as_without_effect(
+    control: ControlPlane,
+    caplog: pytest.LogCaptureFixture,
+    machine: str,
+    declared: str,
+    listed: bool,
+) -> None:
+    """A function runs on this machine's processors, whatever a parameter of its template says."""
+    template = {
+        "Parameters": {"Architecture": {"Type": "String"}},
+        "Resources": {
+            "Function": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "Architectures": [{"Ref": "Architecture"}],
+                    "Code": control.upload("code", "def handler(event, context): return event\n"),
+                    "Handler": "app.handler",
+                    "Role": control.role,
+                    "Runtime": "python3.12",
+                },
+            }
+        },
+    }
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.WARNING, "warmer.cloud"):
+        patch.setattr("platform.machine", lambda: machine)
+        control.deploy(template, {"Architecture": declared})
+    told = "recorded without effect: Function.Architectures (AWS::Lambda::Function)"
+    assert (told in caplog.text) is listed
