@@ -31,11 +31,12 @@ from warmer.aws.deployments import Deployments, HookStatus
 from warmer.aws.functions import FunctionSettings
 from warmer.aws.metrics import ConcurrencyMetrics
 from warmer.errors import ConfigurationError, WarmerError
+from warmer.fleet.budget import ConcurrencyLimits
 from warmer.fleet.lifecycle import LifecycleEvent
-from warmer.fleet.prewarm import Need, judge, need_of
+from warmer.fleet.prewarm import Need, beside_live_traffic, judge, need_of
 from warmer.fleet.report import WaveReport
+from warmer.fleet.run import warm
 from warmer.fleet.target import MAX_CONCURRENCY, Target
-from warmer.fleet.wave import run_wave
 from warmer.telemetry import Metric, emit, log
 
 if TYPE_CHECKING:
@@ -120,9 +121,7 @@ def handler(event: object, context: Context) -> dict[str, object]:
     deadline = began + context.get_remaining_time_in_millis() / 1000
     with _reporting(lifecycle, deadline - WATCHDOG_RESERVE_SECONDS) as hook:
         settings = read_settings(os.environ)
-        need = need_of(
-            settings.function, settings.alias, settings.concurrency, METRICS, FUNCTIONS
-        )
+        need = need_of(settings.function, settings.alias, settings.concurrency, METRICS, FUNCTIONS)
         report = _warm(settings, need, deadline - WAVE_RESERVE_SECONDS)
         judgement = judge(report, settings.allow_unprimed)
         log("wave", {**report.as_dict(), "deployment": lifecycle.deployment_id})
@@ -135,7 +134,9 @@ def handler(event: object, context: Context) -> dict[str, object]:
 
 def _warm(settings: HookSettings, need: Need, deadline: float) -> WaveReport:
     target = Target(settings.version, concurrency=need.concurrency)
-    return run_wave(target, INVOKER, deadline=deadline)
+    limits = beside_live_traffic(ConcurrencyLimits.read(FUNCTIONS, [target]), need)
+    (report,) = warm([target], INVOKER, deadline=deadline, limits=limits)
+    return report
 
 
 class _Hook:

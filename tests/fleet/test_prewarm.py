@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from warmer.aws.functions import AccountConcurrency
 from warmer.errors import ServiceError
-from warmer.fleet.prewarm import Need, judge, need_of
+from warmer.fleet.budget import ConcurrencyLimits
+from warmer.fleet.prewarm import Need, beside_live_traffic, judge, need_of
 from warmer.fleet.report import Outcome, WaveReport
 from warmer.fleet.target import MAX_CONCURRENCY, Target
 
@@ -41,6 +43,15 @@ class Cloud:
         if isinstance(self.ready, str):
             raise ServiceError(self.ready)
         return self.ready
+
+    def account(self) -> AccountConcurrency:
+        """GetAccountSettings."""
+        return AccountConcurrency(1000, 1000)
+
+    def reserved(self, function: str) -> int | None:
+        """GetFunctionConcurrency."""
+        self.asked.append((function,))
+        return None
 
 
 def need(cloud: Cloud, configured: int = 10) -> Need:
@@ -82,6 +93,24 @@ def test_the_need_is_a_number_that_a_wave_can_have(
 ) -> None:
     """Whatever the sources say."""
     assert 1 <= Need(configured, observed, provisioned).concurrency <= MAX_CONCURRENCY
+
+
+@pytest.mark.parametrize(
+    ("reserved", "observed", "pings"),
+    [(100, 30, 69), (10, 8, 1), (10, 30, 1), (1, 30, 0), (100, None, 99)],
+)
+def test_the_alias_keeps_what_its_traffic_needs(
+    reserved: int, observed: int | None, pings: int
+) -> None:
+    """Old and new version share one limit; one ping is left where it can be."""
+    limits = ConcurrencyLimits(1000, {"digits": reserved})
+    found = beside_live_traffic(limits, Need(50, observed))
+    assert found.allowance(Target("digits")).pings == pings
+
+
+def test_an_unknown_limit_stays_unknown() -> None:
+    """The first 429 is the limit then."""
+    assert beside_live_traffic(ConcurrencyLimits(), Need(50, 30)) == ConcurrencyLimits()
 
 
 def report(unprimed: Any = None, **outcomes: int) -> WaveReport:

@@ -14,6 +14,7 @@ from handlers import pre_traffic
 from handlers.pre_traffic import read_settings
 from tests.fleet.test_prewarm import Cloud, report
 from warmer.errors import ConfigurationError, EndpointUnreachable, ServiceError
+from warmer.fleet.budget import ConcurrencyLimits
 from warmer.fleet.report import WaveReport
 
 EVENT = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}
@@ -74,13 +75,16 @@ def waves(monkeypatch: pytest.MonkeyPatch) -> Waves:
     asked: list[tuple[Any, ...]] = []
 
     def bring(result: WaveReport | Exception) -> list[tuple[Any, ...]]:
-        def run_wave(target: Any, _invoker: Any, *, deadline: float, **_: Any) -> WaveReport:
-            asked.append((target, deadline))
+        def warm(
+            targets: list[Any], _: Any, *, deadline: float, limits: ConcurrencyLimits
+        ) -> list[WaveReport]:
+            (target,) = targets
+            asked.append((target, deadline, limits))
             if isinstance(result, Exception):
                 raise result
-            return result
+            return [result]
 
-        monkeypatch.setattr(pre_traffic, "run_wave", run_wave)
+        monkeypatch.setattr(pre_traffic, "warm", warm)
         return asked
 
     return bring
@@ -96,8 +100,9 @@ def test_warms_the_version_by_its_own_arn(codedeploy: CodeDeploy, waves: Waves) 
     """Not by the alias, which leads to the old one."""
     asked = waves(report(proven=3))
     result = pre_traffic.handler(EVENT, Context())
-    ((target, _),) = asked
+    ((target, _, limits),) = asked
     assert (str(target), target.concurrency) == (VERSION, 3)
+    assert limits.unreserved == 1000 - 3  # the alias's own traffic goes on
     assert codedeploy.statuses == [("d-1", "e-1", "Succeeded")]
     assert result["status"] == "Succeeded"
     json.dumps(result)
@@ -144,11 +149,11 @@ def test_reports_shortly_before_its_time_is_up(
 ) -> None:
     """Whatever it hangs in; what it would say afterwards does not count."""
 
-    def hang(*_: Any, **__: Any) -> WaveReport:
+    def hang(*_: Any, **__: Any) -> list[WaveReport]:
         assert codedeploy.told.wait(20)
-        return report(proven=3)
+        return [report(proven=3)]
 
-    monkeypatch.setattr(pre_traffic, "run_wave", hang)
+    monkeypatch.setattr(pre_traffic, "warm", hang)
     seconds = pre_traffic.WATCHDOG_RESERVE_SECONDS + 0.05
     result = pre_traffic.handler(EVENT, Context(seconds))
     assert codedeploy.statuses == [("d-1", "e-1", "Failed")]

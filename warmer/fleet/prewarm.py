@@ -20,20 +20,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 from warmer.aws.metrics import MINUTE_SECONDS
 from warmer.errors import WarmerError
+from warmer.fleet.budget import ConcurrencyLimits
 from warmer.fleet.report import Outcome, WaveReport
 from warmer.fleet.target import MAX_CONCURRENCY
 
-__all__ = ["Judgement", "Need", "judge", "need_of"]
+__all__ = ["Judgement", "Need", "beside_live_traffic", "judge", "need_of"]
 
 POOL_SECONDS = 900.0
 """How far back concurrency tells what is warm: idle lifetimes of 5 minutes and more have been
 measured, and a metric may be some minutes late. Too far back costs a few pings; too short, cold
 starts."""
+
+LEAST_LIMIT = 2
+"""Of which one is left to live traffic, and one to a ping."""
 
 OF_THE_VERSION = {
     Outcome.FUNCTION_ERROR: "failed",
@@ -112,6 +116,25 @@ def need_of(
     except WarmerError as error:
         notes.append(f"the alias's provisioned concurrency is not known: {error}")
     return Need(configured, observed, provisioned, tuple(notes))
+
+
+def beside_live_traffic(limits: ConcurrencyLimits, need: Need) -> ConcurrencyLimits:
+    """The limits less what the alias carries: its traffic goes on while the new version is warmed.
+
+    Both versions count against the same reserved, or unreserved, concurrency. At least one ping is
+    left, without which nothing would be known of the version.
+    """
+    live = need.observed or 0
+
+    def less(limit: int) -> int:
+        return min(limit, max(limit - live, LEAST_LIMIT))
+
+    unreserved = None if limits.unreserved is None else less(limits.unreserved)
+    return replace(
+        limits,
+        unreserved=unreserved,
+        reserved={name: less(limit) for name, limit in limits.reserved.items()},
+    )
 
 
 @dataclass(frozen=True)
