@@ -30,7 +30,7 @@ class Contents:
 
 # It calls other functions and runs no model: no numerical library, a quick start.
 _CALLER = Contents(
-    without=frozenset({"bundling", "cli", "lab", "model"}),
+    without=frozenset({"bundling", "cli", "inference", "lab", "model"}),
     folders=(),
     distributions=frozenset({"aws-lambda-powertools"}),
 )

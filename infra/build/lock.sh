@@ -20,6 +20,7 @@ resolve() { # NAME REQUIREMENT...
 resolve project '.[cloud,dev]'
 resolve sam aws-sam-cli awscli
 resolve runtime awslambdaric boto3
+resolve schemathesis schemathesis
 resolve function aws-lambda-powertools numpy onnxruntime
 resolve train torch==2.13.0 transformers scikit-learn onnx onnxruntime numpy
 # For the models' files alone: what their code needs, torch among it, is not installed.

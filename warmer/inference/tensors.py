@@ -64,15 +64,12 @@ def from_json(data: object, shape: Sequence[int], datatype: str, field: str) -> 
             f"{field}.data holds {' and '.join(sorted(map(_kind_name, others)))}; "
             f"expected {' or '.join(sorted(map(_kind_name, expected)))} for {datatype}"
         )
-    floats = expected is _NUMBER
     try:
-        array = np.array(elements, np.float64 if floats else DTYPES[datatype])
-    except OverflowError as error:
+        array = _array(elements, datatype)
+    except (OverflowError, FloatingPointError) as error:
         raise RequestError(
             f"{field}.data holds a number outside the range of {datatype}"
         ) from error
-    if floats and not np.isfinite(array).all():
-        raise RequestError(f"{field}.data holds NaN or a number outside the range of {datatype}")
     return array.reshape(shape)
 
 
@@ -150,6 +147,17 @@ def _flattened(data: list[Any], shape: Sequence[int], field: str) -> list[Any]:
         if not data:
             break
     return data
+
+
+def _array(elements: list[Any], datatype: str) -> NDArray[Any]:
+    """A flat array; raises OverflowError or FloatingPointError for a number out of range."""
+    if _ELEMENTS.get(datatype) is not _NUMBER:
+        return np.array(elements, DTYPES[datatype])
+    doubles = np.array(elements, np.float64)
+    if not np.isfinite(doubles).all():  # NaN of a direct invoke; JSON's 1e999 is infinite too
+        raise OverflowError
+    with np.errstate(over="raise"):
+        return doubles.astype(DTYPES.get(datatype, np.float32))  # BF16 is rounded by the model
 
 
 def _strings(content: memoryview, shape: Sequence[int], field: str) -> NDArray[Any]:
