@@ -23,8 +23,8 @@ from infra.cloud.refusal import InvokeRefused
 
 log = logging.getLogger("warmer.cloud")
 
-# Lambda waits one minute before the first retry of a function error and two before the second
-# (AWS Lambda developer guide, "Error handling for asynchronous invocations").
+# Lambda waits one minute before the first retry of a function error and two before the second (AWS
+# Lambda developer guide, "How Lambda handles errors and retries with asynchronous invocation").
 _ERROR_DELAYS = (timedelta(minutes=1), timedelta(minutes=2))
 # Throttles are tried again after one second, then longer, up to five minutes (the same page).
 _THROTTLE_DELAY_SECONDS = (1.0, 300.0)

@@ -119,7 +119,7 @@ class DataPlane:
     def reserve(self, function: str, concurrency: int | None) -> None:
         """Set concurrency aside for a function (its ARN), so that others cannot use it; None: no.
 
-        AWS Lambda developer guide, "Configuring reserved concurrency".
+        AWS Lambda developer guide, "Configuring reserved concurrency for a function".
         """
         with self._changed:
             self._concurrency.reserve(function, concurrency)

@@ -31,7 +31,7 @@ class CloudSettings:
     init_limit_seconds: INIT is given up after this long, and repeated within the function's
         time-out (10 s, Lambda developer guide, "Lambda execution environment lifecycle").
     restore_limit_seconds: SnapStart's after-restore hooks are given up after this long (10 s,
-        Lambda developer guide, "Lambda SnapStart runtime hooks").
+        Lambda developer guide, "Lambda SnapStart runtime hooks for Python").
     scaling_rate: environments that a function may get in ten seconds because of requests (1,000,
         Lambda developer guide, "Lambda scaling behavior").
     routing: which idle environment gets a request; most recently used first is an assumption.

@@ -1,7 +1,7 @@
 """AWS Signature Version 4 of a request to a Function URL, verified.
 
 Sources: AWS Identity and Access Management user guide, "Create a signed AWS API request" (the
-algorithm) and "Troubleshoot Signature Version 4 signed requests for AWS APIs" (the messages);
+algorithm) and "Troubleshoot Signature Version 4 signing for AWS API requests" (the messages);
 AWS Lambda developer guide, "Control access to Lambda function URLs".
 """
 

@@ -131,13 +131,13 @@ def test_a_large_event_and_a_large_response_pass(start: Start, tmp_path: Path) -
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Configuring reserved concurrency",
+    "Lambda developer guide: Configuring reserved concurrency for a function",
     "Over the reserved concurrency: 429 with its reason, at once",
 )
 def test_reserved_concurrency_throttles_at_once(start: Start, tmp_path: Path) -> None:
     """Over the reserved concurrency a request is refused with Lambda's reason, and is recorded.
 
-    AWS page: "Configuring reserved concurrency"; API reference, "Invoke" (Reason).
+    AWS page: "Configuring reserved concurrency for a function"; API reference, "Invoke" (Reason).
     """
     running, version = start(), deploy(tmp_path)
     together = Together()

@@ -234,7 +234,7 @@ def test_functions_without_provisioned_concurrency_have_none_of_its_metrics(worl
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Asynchronous invocation metrics",
+    "Lambda developer guide: Types of metrics for Lambda functions",
     "Asynchronous events are counted with their age",
 )
 def test_asynchronous_events_are_counted_with_their_age(world: World) -> None:

@@ -28,13 +28,13 @@ def handler(event, context):
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Lambda SnapStart runtime hooks",
+    "Lambda developer guide: Lambda SnapStart runtime hooks for Python",
     "INIT and before-snapshot hooks run ahead, after-restore hooks at the restore",
 )
 def test_hooks_run_before_parking_and_after_the_request_came(start: Start, tmp_path: Path) -> None:
     """INIT and before-snapshot hooks run ahead; after-restore hooks when a request needs it.
 
-    AWS page: "Lambda SnapStart runtime hooks".
+    AWS page: "Lambda SnapStart runtime hooks for Python".
     """
     running = start(idle_seconds=600)
     version = deploy(tmp_path, _HOOKS, version="1", init_type="snap-start")
@@ -157,13 +157,13 @@ def handler(event, context): pass
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Lambda SnapStart runtime hooks",
+    "Lambda developer guide: Lambda SnapStart runtime hooks for Python",
     "A failing before-snapshot hook fails the preparation",
 )
 def test_a_failing_before_snapshot_hook_fails_the_preparation(start: Start, tmp_path: Path) -> None:
     """Nothing is parked, and the status says why; on AWS the version would not become active.
 
-    AWS page: "Lambda SnapStart runtime hooks".
+    AWS page: "Lambda SnapStart runtime hooks for Python".
     """
     source = """
 from snapshot_restore_py import register_before_snapshot

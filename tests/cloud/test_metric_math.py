@@ -1,4 +1,4 @@
-"""Metric math (CloudWatch user guide, "Using metric math")."""
+"""Metric math (CloudWatch user guide, "Using math expressions with CloudWatch metrics")."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_operators_bind_as_in_arithmetic(text: str, expected: Points) -> None:
 
 
 @pytest.mark.aws(
-    "CloudWatch user guide: Functions supported for metric math",
+    "CloudWatch user guide: Using math expressions with CloudWatch metrics",
     "Functions of metric math take and give numbers and series",
 )
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_operators_bind_as_in_arithmetic(text: str, expected: Points) -> None:
 def test_functions_of_a_series_give_a_number_and_those_of_an_array_a_series(
     text: str, expected: Points
 ) -> None:
-    """CloudWatch user guide, "Functions supported for metric math"."""
+    """CloudWatch user guide, "Using math expressions with CloudWatch metrics"."""
     assert one(text, err=[1, None, 2, None, None], b=[2, 4, 4, 2, None]) == expected
 
 

@@ -73,10 +73,14 @@ def test_a_query_tells_what_counting_by_hand_does(
 
 
 @pytest.mark.aws(
-    "CloudWatch user guide: Using metric math", "Expressions use metrics that are not returned"
+    "CloudWatch user guide: Using math expressions with CloudWatch metrics",
+    "Expressions use metrics that are not returned",
 )
 def test_math_works_on_metrics_that_are_not_returned() -> None:
-    """The error rate of a function (CloudWatch user guide, "Using metric math")."""
+    """The error rate of a function.
+
+    CloudWatch user guide, "Using math expressions with CloudWatch metrics".
+    """
     store = store_of(
         *(Sample(CALLS, START + at, 1.0) for at in (0, 1, 2, 3, 60)),
         Sample(ERRORS, START, 1.0),

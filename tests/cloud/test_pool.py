@@ -141,7 +141,7 @@ def test_reserved_concurrency_is_a_limit() -> None:
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Configuring reserved concurrency",
+    "Lambda developer guide: Configuring reserved concurrency for a function",
     "Reserved concurrency 0 switches a function off",
 )
 def test_reserved_concurrency_zero_refuses_everything() -> None:
@@ -161,7 +161,7 @@ def test_account_concurrency_counts_all_functions() -> None:
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Configuring reserved concurrency",
+    "Lambda developer guide: Configuring reserved concurrency for a function",
     "What is reserved for one function others cannot use",
 )
 def test_what_is_reserved_for_others_is_not_there() -> None:

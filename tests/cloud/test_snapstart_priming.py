@@ -55,7 +55,7 @@ def _ping(running: Running, version: FunctionVersion, ping: Ping) -> Reply:
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Lambda SnapStart runtime hooks",
+    "Lambda developer guide: Lambda SnapStart runtime hooks for Python",
     "What a before-snapshot hook warms is warm after the restore",
 )
 def test_priming_is_finished_before_the_snapshot(start: Start, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_what_is_reserved_is_no_more_for_others(account: Account, reserving: str
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Configuring reserved concurrency",
+    "Lambda developer guide: Configuring reserved concurrency for a function",
     "100 executions always stay unreserved",
 )
 def test_a_hundred_stay_unreserved(account: Account, reserving: str) -> None:

@@ -86,7 +86,7 @@ def deployments(account: Account) -> list[dict[str, Any]]:
 
 
 @pytest.mark.aws(
-    "CodeDeploy user guide: AppSpec hooks section",
+    "CodeDeploy user guide: AppSpec 'hooks' section",
     "The PreTraffic hook is asked before the alias moves",
 )
 def test_the_hook_is_asked_before_the_alias_moves(account: Account) -> None:

@@ -185,7 +185,8 @@ def test_each_version_and_alias_has_a_configuration_of_its_own(account: Account)
 
 
 @pytest.mark.aws(
-    "EventBridge Scheduler user guide: Configuring a dead-letter queue",
+    "EventBridge Scheduler user guide: "
+    "Configuring a schedule's dead-letter queue in EventBridge Scheduler",
     "What a schedule cannot deliver goes to its dead-letter queue",
 )
 def test_a_schedule_without_a_target_has_a_dead_letter_queue(account: Account) -> None:

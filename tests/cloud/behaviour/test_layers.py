@@ -47,13 +47,13 @@ def test_a_function_imports_from_its_layers(account: Account) -> None:
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Deleting layers from Lambda",
+    "Lambda developer guide: Creating and deleting layers in Lambda",
     "A deleted layer stays with its functions",
 )
 def test_a_deleted_layer_stays_with_its_functions(account: Account) -> None:
     """Nobody else can add it.
 
-    AWS page: "Deleting layers from Lambda".
+    AWS page: "Creating and deleting layers in Lambda".
     """
     arn = layer(account, python__words="WORD = 'kept'")
     name = account.function(IMPORTS, Layers=[arn])

@@ -126,7 +126,7 @@ def test_a_success_is_the_end(attempts: Attempts) -> None:
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Error handling for asynchronous invocations",
+    "Lambda developer guide: How Lambda handles errors and retries with asynchronous invocation",
     "An asynchronous invoke that fails is tried again after one minute, and after two",
 )
 def test_a_function_error_is_tried_twice_again(
@@ -141,7 +141,7 @@ def test_a_function_error_is_tried_twice_again(
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Error handling for asynchronous invocations",
+    "Lambda developer guide: How Lambda handles errors and retries with asynchronous invocation",
     "MaximumRetryAttempts says how often",
 )
 def test_the_configuration_says_how_often(
@@ -155,7 +155,7 @@ def test_the_configuration_says_how_often(
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Error handling for asynchronous invocations",
+    "Lambda developer guide: How Lambda handles errors and retries with asynchronous invocation",
     "A throttled event is tried again, ever later",
 )
 def test_a_throttle_is_tried_again_ever_later(attempts: Attempts) -> None:
@@ -167,7 +167,7 @@ def test_a_throttle_is_tried_again_ever_later(attempts: Attempts) -> None:
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Error handling for asynchronous invocations",
+    "Lambda developer guide: How Lambda handles errors and retries with asynchronous invocation",
     "An event past MaximumEventAgeInSeconds is dropped",
 )
 def test_an_old_invoke_is_dropped(attempts: Attempts, caplog: pytest.LogCaptureFixture) -> None:

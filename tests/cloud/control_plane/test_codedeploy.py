@@ -150,7 +150,7 @@ def test_traffic_moves_linearly(deploying: Deploying) -> None:
 
 
 @pytest.mark.aws(
-    "CodeDeploy user guide: AppSpec hooks section for an AWS Lambda deployment",
+    "CodeDeploy user guide: AppSpec 'hooks' section",
     "Hooks are asked before and after the traffic moves",
 )
 def test_hooks_are_asked_before_and_after(deploying: Deploying) -> None:
@@ -169,7 +169,7 @@ def test_hooks_are_asked_before_and_after(deploying: Deploying) -> None:
 
 
 @pytest.mark.aws(
-    "CodeDeploy user guide: AppSpec hooks section for an AWS Lambda deployment",
+    "CodeDeploy user guide: AppSpec 'hooks' section",
     "A hook that does not succeed stops the deployment",
 )
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_hook_that_does_not_succeed_stops_the_deployment(
 
 
 @pytest.mark.aws(
-    "CodeDeploy user guide: AppSpec hooks section for an AWS Lambda deployment",
+    "CodeDeploy user guide: AppSpec 'hooks' section",
     "A failing PostTraffic hook brings the alias back",
 )
 def test_a_hook_after_the_traffic_can_bring_it_back(deploying: Deploying) -> None:

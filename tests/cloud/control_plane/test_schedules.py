@@ -117,7 +117,7 @@ def test_a_rate_of_the_scheduler_fires_at_once(firing: Firing) -> None:
 
 
 @pytest.mark.aws(
-    "EventBridge user guide: Creating a rule that runs on a schedule",
+    "EventBridge user guide: Creating a scheduled rule (legacy) in Amazon EventBridge",
     "A rate of a rule fires first after one interval",
 )
 def test_a_rate_of_a_rule_fires_after_its_first_interval(firing: Firing) -> None:
@@ -156,7 +156,7 @@ def test_an_input_is_what_is_delivered(firing: Firing, given: Any) -> None:
 
 
 @pytest.mark.aws(
-    "EventBridge Scheduler user guide: Adding context attributes",
+    "EventBridge Scheduler user guide: Adding context attributes in EventBridge Scheduler",
     "Context attributes of a schedule's input are filled in",
 )
 def test_context_attributes_are_filled_in(firing: Firing) -> None:

@@ -139,13 +139,13 @@ def test_a_key_that_nobody_has_is_refused(control: ControlPlane) -> None:
 
 
 @pytest.mark.aws(
-    "IAM user guide: Troubleshoot Signature Version 4 signed requests for AWS APIs",
+    "IAM user guide: Troubleshoot Signature Version 4 signing for AWS API requests",
     "A wrong secret makes another signature",
 )
 def test_a_wrong_secret_is_refused() -> None:
     """The signature is another one then.
 
-    AWS page: "Troubleshoot Signature Version 4 signed requests for AWS APIs".
+    AWS page: "Troubleshoot Signature Version 4 signing for AWS API requests".
     """
     kind, message = refused(signed(credentials=Credentials(OF_USERS.access_key, "wrong")))
     assert kind == "InvalidSignatureException"
@@ -153,7 +153,7 @@ def test_a_wrong_secret_is_refused() -> None:
 
 
 @pytest.mark.aws(
-    "IAM user guide: Troubleshoot Signature Version 4 signed requests for AWS APIs",
+    "IAM user guide: Troubleshoot Signature Version 4 signing for AWS API requests",
     "What was changed after signing is refused",
 )
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_what_was_changed_after_signing_is_refused(
 ) -> None:
     """Path, query, body, and every signed header.
 
-    AWS page: "Troubleshoot Signature Version 4 signed requests for AWS APIs".
+    AWS page: "Troubleshoot Signature Version 4 signing for AWS API requests".
     """
     request = signed("/path", b"body", changes=changes)
     request.environ["RAW_URI"] = target
@@ -179,7 +179,7 @@ def test_what_was_changed_after_signing_is_refused(
 
 
 @pytest.mark.aws(
-    "IAM user guide: Troubleshoot Signature Version 4 signed requests for AWS APIs",
+    "IAM user guide: Troubleshoot Signature Version 4 signing for AWS API requests",
     "A signature lives for five minutes",
 )
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_what_was_changed_after_signing_is_refused(
 def test_a_signature_lives_for_five_minutes(minutes: int, said: str) -> None:
     """Before its time and after.
 
-    AWS page: "Troubleshoot Signature Version 4 signed requests for AWS APIs" (expired).
+    AWS page: "Troubleshoot Signature Version 4 signing for AWS API requests" (expired).
     """
     moment = datetime.now(UTC) + timedelta(minutes=minutes)
     stamp = moment.strftime("%Y%m%dT%H%M%SZ")
@@ -201,7 +201,7 @@ def test_a_signature_lives_for_five_minutes(minutes: int, said: str) -> None:
 
 
 @pytest.mark.aws(
-    "IAM user guide: Troubleshoot Signature Version 4 signed requests for AWS APIs",
+    "IAM user guide: Troubleshoot Signature Version 4 signing for AWS API requests",
     "A malformed signature is refused with what is wrong",
 )
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_signature_lives_for_five_minutes(minutes: int, said: str) -> None:
 def test_what_cannot_be_right_is_refused(options: dict[str, Any], said: str) -> None:
     """With a message that says what is wrong.
 
-    AWS page: "Troubleshoot Signature Version 4 signed requests for AWS APIs".
+    AWS page: "Troubleshoot Signature Version 4 signing for AWS API requests".
     """
     assert said in refused(signed(**options))[1]
 

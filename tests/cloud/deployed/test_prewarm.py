@@ -217,7 +217,7 @@ def with_hook(stack: DeployedStack, folder: Path) -> int:
 
 
 @pytest.mark.aws(
-    "CodeDeploy user guide: AppSpec hooks section", "The first deploy of an alias runs no hook"
+    "CodeDeploy user guide: AppSpec 'hooks' section", "The first deploy of an alias runs no hook"
 )
 def test_the_first_deploy_runs_no_hook(stack: DeployedStack) -> None:
     """There is no alias to move yet (CodeDeploy user guide, "AppSpec 'hooks' section")."""

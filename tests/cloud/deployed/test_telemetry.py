@@ -243,9 +243,12 @@ def test_what_a_function_prints_as_emf_is_a_metric(measured: Measured) -> None:
     assert measured.total("Size", "SampleCount", **own) == 3
 
 
-@pytest.mark.aws("CloudWatch user guide: Using metric math", "GetMetricData does math")
+@pytest.mark.aws(
+    "CloudWatch user guide: Using math expressions with CloudWatch metrics",
+    "GetMetricData does math",
+)
 def test_math_is_done_on_the_metrics(measured: Measured) -> None:
-    """CloudWatch user guide, "Using metric math"."""
+    """CloudWatch user guide, "Using math expressions with CloudWatch metrics"."""
     month = json.loads(json.dumps(RATE_OF_ERRORS).replace("60", str(MONTH)))
     result = measured.data(*month)["rate"]
     assert (result["Label"], sum(result["Values"])) == ("Error rate", 20.0)
@@ -355,7 +358,7 @@ def test_the_dashboard_is_there(measured: Measured) -> None:
 
 
 @pytest.mark.aws(
-    "Lambda developer guide: Asynchronous invocation metrics",
+    "Lambda developer guide: Types of metrics for Lambda functions",
     "AsyncEventsReceived and its like are metrics",
 )
 def test_asynchronous_events_are_counted(measured: Measured) -> None:
