@@ -7,9 +7,11 @@ Memory in a group includes files in /tmp, which are memory here; on Lambda they 
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -116,7 +118,7 @@ class Cgroups:
         try:
             for controller, mount in mounts.items():
                 self._bases[controller] = _make_base(mount, name)
-            self.create("trial", memory_mb=128).remove()
+            _try(self.create("trial", memory_mb=128))
         except OSError as error:
             self.close()
             raise CgroupsRefused(f"{error.filename}: {error.strerror}") from error
@@ -129,8 +131,6 @@ class Cgroups:
         cgroup = Cgroup(folders, self._unified, memory_mb)
         try:
             cgroup.limit_memory()
-            if name == "trial":
-                cgroup.limit_cpu()
         except OSError:
             cgroup.remove()
             raise
@@ -180,25 +180,60 @@ def _make_base(mount: _Mount, name: str) -> Path:
         base = mount.own / name
         base.mkdir()
         return base
-    # In version 2 a group with processes, as our own is, passes no controllers on (unless it is the
-    # top): then a neighbour of ours is the place.
-    parent = mount.own
-    try:
-        _pass_on(parent, mount.controller)
-    except OSError:
-        parent = mount.own.parent
-        _pass_on(parent, mount.controller)
+    parent = _parent(mount)
+    _pass_on(parent, mount.controller)
     base = parent / name
     base.mkdir(exist_ok=True)
     _pass_on(base, mount.controller)
     return base
 
 
+def _parent(mount: _Mount) -> Path:
+    """The group of version 2 in which all of the cloud's are made, whatever their controllers.
+
+    A group with processes, as our own is, has no groups with limits below it, unless it is the root
+    of all (Linux kernel, "Control Group v2": "No Internal Process Constraint"): so a neighbour of
+    ours is the place. The root is known by what it lacks.
+    """
+    if not (mount.own / "cgroup.type").exists():
+        return mount.own
+    if mount.own == mount.top:
+        reason = "this process is in it, and no group beside it can be reached"
+        raise OSError(errno.EBUSY, reason, str(mount.own))
+    return mount.own.parent
+
+
 def _pass_on(folder: Path, controller: Controller) -> None:
     """Let the groups below a folder of version 2 have a controller."""
     control = folder / "cgroup.subtree_control"
-    if controller not in control.read_text().split():
-        control.write_text(f"+{controller}")
+    if controller in control.read_text().split():
+        return
+    # The kernel refuses that for memory. For cpu it would make the group one of threads, below
+    # which no process can be.
+    if (folder / "cgroup.type").exists() and (folder / "cgroup.procs").read_text():
+        raise OSError(
+            errno.EBUSY, "processes are in it, so that it has no limits below", str(folder)
+        )
+    control.write_text(f"+{controller}")
+
+
+def _try(cgroup: Cgroup) -> None:
+    """Limit a group, have a process join it, and remove it. Raises OSError and CgroupsRefused."""
+    try:
+        cgroup.limit_cpu()
+        join = 'for procs; do echo 0 >"$procs"; done'
+        tried = subprocess.run(
+            ["sh", "-ec", join, "sh", *map(str, cgroup.joins)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if tried.returncode:
+            raise OSError(
+                errno.EACCES, f"no process can join: {tried.stderr.strip()}", "cgroup.procs"
+            )
+    finally:
+        cgroup.remove()
 
 
 def _owner(pid: int) -> str:
