@@ -109,11 +109,13 @@ def generated_trace(path: Path, functions: int, minutes: int, seed: int) -> Path
                 counts = (minute % period == random.integers(period)).astype(np.int64)
                 trigger = "timer"
             else:
-                rate = min(random.lognormal(-3.5, 3.0), 2000.0)
+                rate = min(random.lognormal(-2.2, 3.4), 4000.0)
                 swing = 1 + random.random() * np.sin(2 * np.pi * (minute / 1440 + random.random()))
                 gust = random.gamma(0.2, 5.0, minutes) if random.random() < 0.3 else 1.0
                 counts = random.poisson(rate * swing * gust)
                 trigger = "http"
+            if not counts.any():
+                counts[random.integers(minutes)] = 1
             row = ",".join(map(str, counts.tolist()))
             file.write(f"o{number},a{number},f{number},{trigger},{row}\n")
     return path

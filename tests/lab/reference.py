@@ -75,7 +75,7 @@ class Reference:
         used.last_invocation, used.pinged = number, is_ping
         self.cold.append(not idle)
         self.is_ping.append(is_ping)
-        self.billed_ms.append(math.ceil(round(busy * 1000, 6)))
+        self.billed_ms.append(math.ceil(busy * 1000 - 1e-6))
 
     def idle_until(self, end: float) -> float:
         """Seconds that all environments were idle up to `end`."""

@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from infra.bench.policy import generated_trace
 from warmer.cli.group import warmer
 from warmer.cli.simulate import simulate
+from warmer.lab.trace import MinuteCounts
+from warmer.lab.trace_formats import read_trace
 
 KEYS = "HashOwner,HashApp,HashFunction,Trigger"
 
@@ -132,6 +136,16 @@ def test_without_the_extra_it_says_which(counts: Path, monkeypatch: pytest.Monke
     result = _run(counts)
     assert result.exit_code == 1
     assert "pip install 'warmer[lab]'" in result.output
+
+
+def test_a_generated_trace_is_like_the_public_one(tmp_path: Path) -> None:
+    """The benchmark's stand-in: the same format, every function invoked, most of them seldom."""
+    path = generated_trace(tmp_path / "generated.csv", functions=60, minutes=240, seed=1)
+    requests = read_trace(path).requests
+    assert isinstance(requests, MinuteCounts)
+    totals = np.sort(requests.counts.sum(axis=1))
+    assert totals.min() >= 1
+    assert totals[-6:].sum() > 0.9 * totals.sum()
 
 
 def test_help_needs_no_numerical_library() -> None:

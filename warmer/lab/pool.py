@@ -178,7 +178,7 @@ def _billed_ms(seconds: float) -> float:
 @inlined
 def _mark_peak(pool: Pool, now: float) -> None:
     if len(pool.peaks) > 0:
-        minute = min(max(int(now // 60), 0), len(pool.peaks) - 1)
+        minute = min(max(int(now / 60), 0), len(pool.peaks) - 1)
         pool.peaks[minute] = max(pool.peaks[minute], pool.counts[BUSY])
 
 
