@@ -127,3 +127,34 @@ def test_any_text_is_targets_or_a_clear_refusal(text: str) -> None:
         targets_from_json(text)
     except ConfigurationError as refusal:
         assert refusal.key.split("[")[0] == "WARMER_TARGETS"
+
+
+def test_a_schedule_says_how_many_are_wanted_until_a_moment() -> None:
+    """The most of the time that a run has to last; outside its periods, the concurrency."""
+    eight = 1_795_420_800.0  # Monday, 2026-11-23, 08:00 UTC
+    target = Target("a", concurrency=0, schedule="mon-fri 08:00-18:00=20")
+
+    assert target.wanted(eight - 300, eight) == 0
+    assert target.wanted(eight - 300, eight + 1) == 20
+    assert Target("a", concurrency=3).wanted(eight, eight + 1) == 3
+
+
+@pytest.mark.parametrize(
+    ("schedule", "key", "expected"),
+    [
+        ('"noon"', "WARMER_TARGETS[0].schedule", "mon-fri 08:00-18:00=20"),
+        ('""', "WARMER_TARGETS[0].schedule", "mon-fri 08:00-18:00=20"),
+        ("7", "WARMER_TARGETS[0].schedule", "a text such as"),
+        ('"08:00-18:00=901"', "WARMER_TARGETS[0].schedule", "numbers from 0 to 900"),
+        ('"08:00-18:00=9 @Nowhere"', "WARMER_TARGETS[0].schedule", "IANA"),
+    ],
+)
+def test_a_schedule_that_cannot_be_used_names_its_target(
+    schedule: str, key: str, expected: str
+) -> None:
+    """As every other field does."""
+    with pytest.raises(ConfigurationError) as refusal:
+        targets_from_json(f'[{{"function": "a", "schedule": {schedule}}}]')
+
+    assert key == refusal.value.key
+    assert expected in refusal.value.expected

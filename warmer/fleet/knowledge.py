@@ -14,8 +14,9 @@ from warmer.fleet.demand import Busy
 
 __all__ = ["Knowledge", "LastWave", "Survival", "knowledge_as_text", "knowledge_from_item"]
 
-MOST_WAVES = 8
-MOST_SURVIVALS = 24
+MOST_BUSY = 8
+MOST_WAVES = 5
+MOST_SURVIVALS = 12
 MOST_CHOICES = 8
 """Bounds that keep an item of the table within 1 KB, one write unit."""
 
@@ -69,6 +70,7 @@ class Knowledge:
         """The same without what is too old to be kept."""
         return replace(
             self,
+            window=self.window[-MOST_BUSY:],
             pointless=self.pointless[-MOST_CHOICES:],
             waves=self.waves[-MOST_WAVES:],
             survivals=self.survivals[-MOST_SURVIVALS:],
