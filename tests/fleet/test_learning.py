@@ -25,11 +25,11 @@ def test_a_wave_fills_the_window_and_tells_of_the_version() -> None:
 
 
 def test_a_probe_says_nothing_of_how_many_were_warm() -> None:
-    """It is no wave, and no evidence of users."""
+    """It is no wave, not held, and no evidence of users."""
     known = after_wave(Knowledge(), report(THREE[:1]), situation(), probe=True)
 
     assert known.init_type == "on-demand"
-    assert (known.waves, known.pointless, known.survivals) == ((), (), ())
+    assert (known.waves, known.pointless, known.survivals, known.ping_ms) == ((), (), (), 0.0)
 
 
 def test_survivals_are_kept_for_learning_the_idle_lifetime() -> None:

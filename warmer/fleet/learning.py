@@ -43,6 +43,7 @@ def after_wave(
     if not probe:
         learned = replace(
             learned,
+            ping_ms=_ping_ms(report.replies) or known.ping_ms,
             pointless=(*known.pointless, *_was_pointless(report, situation)),
             survivals=(*known.survivals, *_survivals(known, report)),
         )
@@ -53,7 +54,6 @@ def after_wave(
         window=sliding(window, situation.now, situation.idle_seconds),
         init_type=last.init_type or "unknown",
         memory_mb=last.memory_mb or known.memory_mb,
-        ping_ms=_ping_ms(report.replies) or known.ping_ms,
     )
 
 
