@@ -67,8 +67,9 @@ lint: setup
 	@.venv/bin/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
 
-bench: setup .tools/bench/ready ## measure: the local cloud's overhead, sessions and first requests
+bench: setup .tools/bench/ready ## measure: the local cloud's overhead, the endpoint, sessions and first requests
 	@.venv/bin/python -m infra.bench.invoke_overhead
+	@.venv/bin/python -m infra.bench.endpoint
 	@.venv/bin/python -m infra.bench.sessions
 	@.venv/bin/python -m infra.bench.synthesis
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -125,6 +127,32 @@ def test_triton_reaches_a_signed_url_through_the_proxy(stack: DeployedStack) -> 
                 assert not client.is_model_ready("two words")
         finally:
             process.terminate()
+
+
+def _readme(language: str) -> str:
+    """The last block of a language in the README."""
+    text = Path("README.md").read_text()
+    return str(re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[-1])
+
+
+def test_the_readmes_request_is_answered_as_it_says(stack: DeployedStack) -> None:
+    """The same curl, the same answer, but for the environment that gave it."""
+    finished = subprocess.run(
+        ["bash", "-c", _readme("sh-curl")],
+        env={**os.environ, "URL": stack.outputs["InferenceUrl"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    shown, answer = json.loads(_readme("json")), json.loads(finished.stdout)
+    assert answer["parameters"].keys() == shown["parameters"].keys()
+    assert {**answer, "parameters": None} == {**shown, "parameters": None}
+
+
+def test_the_readmes_client_works(stack: DeployedStack, capsys: pytest.CaptureFixture[str]) -> None:
+    """The Python example, as it is."""
+    exec(_readme("py-triton"), {"url": stack.outputs["InferenceUrl"], "images": IMAGES})
+    assert capsys.readouterr().out == "[0 1 2 3 4 5 6 7 8 9]\n"
 
 
 def test_the_commands_of_the_stack_work(stack: DeployedStack) -> None:
