@@ -9,7 +9,7 @@ from warmer.fleet.price import PRICES, SECONDS_A_MONTH, Bill
 
 __all__ = ["monthly_bill", "runs_a_wave"]
 
-WARMER_MEMORY_MB = 1024
+RUN_MEMORY_MB = 1024
 RUN_MS = 200.0
 """A run's billed milliseconds beside what its pings are held: an assumption, to be replaced by
 REPORT lines."""
@@ -48,8 +48,8 @@ def monthly_bill(
     numbers = [decision.number for decision in pinged]
     pings = sum(number + (EXTRA_PINGS if number > 1 else 0) for number in numbers)
     held_ms = max((decision.subject.known.ping_ms or PING_MS for decision in pinged), default=0.0)
-    run = PRICES.invokes(1, RUN_MS, WARMER_MEMORY_MB) + PRICES.schedule
-    busy = PRICES.invokes(0, held_ms * len(pinged), WARMER_MEMORY_MB)
+    run = PRICES.invokes(1, RUN_MS, RUN_MEMORY_MB) + PRICES.schedule
+    busy = PRICES.invokes(0, held_ms * len(pinged), RUN_MEMORY_MB)
     log_bytes = waves * (
         pings * INVOKE_LOG_BYTES
         + sum(WAVE_LOG_BYTES + number * ENVIRONMENT_LOG_BYTES for number in numbers)
