@@ -94,6 +94,9 @@ def _function_spec(name: str, properties: Properties) -> dict[str, Any]:
     for key in ("MemorySize", "Timeout", "ReservedConcurrentExecutions"):
         if key in spec:
             spec[key] = int(spec[key])
+    variables = (properties.get("Environment") or {}).get("Variables")
+    if variables:
+        spec["Environment"] = {"Variables": {key: _text(value) for key, value in variables.items()}}
     if "ZipFile" in spec["Code"]:
         # In a template it is the text of one module, not a zip (AWS::Lambda::Function Code).
         packed = io.BytesIO()
@@ -101,6 +104,11 @@ def _function_spec(name: str, properties: Properties) -> dict[str, Any]:
             archive.writestr("index.py", spec["Code"]["ZipFile"])
         spec["Code"]["ZipFile"] = base64.b64encode(packed.getvalue()).decode()
     return spec
+
+
+def _text(value: Any) -> str:
+    """A number or boolean where CloudFormation expects text: it takes one for the other."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class Version(_OfLambda, CloudFormationModel):
