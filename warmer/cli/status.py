@@ -23,7 +23,7 @@ from warmer.fleet.status import (
     statuses,
 )
 
-WARMER_ENDING = "-warmer"
+NAME_ENDING = "-warmer"
 """How the template names a stack's warmer: STACK-warmer."""
 
 SHORTEST_IDLE_LIFETIME_SECONDS = 300.0
@@ -59,7 +59,7 @@ def status(
     now = time.time()
     logs = FunctionLogs(region=region, endpoint_url=endpoint_url)
     try:
-        warmers = [warmer] if warmer else sorted(logs.functions(WARMER_ENDING))
+        warmers = [warmer] if warmer else sorted(logs.functions(NAME_ENDING))
         found = {name: observe(logs.events(name, now - hours * 3600, PATTERN)) for name in warmers}
     finally:
         logs.close()
@@ -99,7 +99,7 @@ def _show(found: dict[str, Observations], hours: int, now: float) -> None:
 
     if not found:
         say(
-            f"No function here has logged whose name ends in {WARMER_ENDING}. Deploy one with"
+            f"No function here has logged whose name ends in {NAME_ENDING}. Deploy one with"
             " `sam deploy`, name your warmer, or choose --region or --endpoint-url."
         )
     for name, seen in found.items():
