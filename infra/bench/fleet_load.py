@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 
 from warmer.aws import LambdaInvoker
+from warmer.fleet.answer import Answer
 from warmer.fleet.budget import ConcurrencyBudget
 from warmer.fleet.clock import SYSTEM_CLOCK
 from warmer.fleet.dispatch import Dispatcher, Sending
@@ -32,18 +33,19 @@ from warmer.fleet.target import Target
 def dispatch(pings: int) -> dict[str, object]:
     """The time between the first and the last ping of one dispatch, twice in one run.
 
-    The first teaches how long signing takes here and how long pings have to be held.
+    The first teaches how long signing takes here.
     """
 
     async def run() -> list[tuple[float, float, int]]:
         invoker = LambdaInvoker()
         dispatcher = Dispatcher(invoker, DispatchSpread(), SYSTEM_CLOCK, ConcurrencyBudget(pings))
-        target = Target("loopback", max_hold_ms=10_000)
+        target = Target("loopback")
         found = []
+        hold_ms = dispatcher.spread.hold_ms(pings)
         for wave in ("first", "second"):
             began = time.monotonic()
             sent = await dispatcher.send(
-                Sending(target, wave, pings, 0, lambda: 60.0, lambda: False, lambda _: None)
+                Sending(target, wave, pings, 0, hold_ms, lambda: 60.0, lambda: False, _ignore)
             )
             good = sum(answer.outcome in SUCCESSES for answer in sent.answers)
             times = [answer.sent_at for answer in sent.answers]
@@ -58,6 +60,10 @@ def dispatch(pings: int) -> dict[str, object]:
         "spread_ms": [round(first[0], 1), round(second[0], 1)],
         "prepared_ms": [round(first[1] * 1000), round(second[1] * 1000)],
     }
+
+
+def _ignore(answer: Answer) -> None:
+    """Answers are counted at the end."""
 
 
 def run(functions: int, environments: int) -> dict[str, object]:

@@ -1,7 +1,8 @@
-"""The dispatch spread: what is held, and what is learnt."""
+"""When pings arrive: what is held, and what is learnt."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,52 +14,58 @@ def test_one_ping_needs_no_hold() -> None:
     assert DispatchSpread().hold_ms(1) == 0
 
 
-def test_rises_at_once_to_what_was_measured() -> None:
-    """A slower dispatch is held for, with headroom, from the next wave on."""
-    spread = DispatchSpread(ms_per_ping=1.0)
-    spread.learn(10, [5.0, 400.0], overlapped=True)
+def test_holds_beyond_the_last_arrival_that_is_expected() -> None:
+    """The way of the first, what each further one adds, and some for what varies."""
+    spread = DispatchSpread(ms_per_ping=2.0, latency_ms=10.0)
 
-    assert spread.hold_ms(10) > 400
-
-
-def test_falls_by_half_at_most() -> None:
-    """One quick wave does not make the next one too short."""
-    spread = DispatchSpread(ms_per_ping=16.0)
-    spread.learn(10, [5.0, 6.0], overlapped=True)
-
-    assert spread.ms_per_ping == 8.0
+    assert spread.last_ms(11) == 30.0
+    assert spread.hold_ms(11) > 30.0
 
 
-def test_doubles_where_pings_did_not_overlap() -> None:
-    """A hold that was too short grows even when the measured spread was small."""
-    spread = DispatchSpread(ms_per_ping=16.0)
-    spread.learn(10, [5.0, 6.0], overlapped=False)
+def test_comes_to_what_is_measured() -> None:
+    """After some waves the expectation is what was seen, and little is held beyond it."""
+    spread = DispatchSpread(ms_per_ping=20.0, latency_ms=100.0)
+    for _ in range(8):
+        spread.learn([4.0, *[8.0] * 8, 13.0], 10)
 
-    assert spread.ms_per_ping == 32.0
+    assert spread.last_ms(10) == pytest.approx(13.0)
+    assert spread.hold_ms(10) < 21
 
 
-def test_learns_how_long_the_first_ping_takes() -> None:
-    """A hold begins with the way to Lambda, which no number of pings changes."""
-    spread = DispatchSpread(latency_ms=10.0)
-    spread.learn(10, [80.0, 81.0], overlapped=True)
+def test_one_slow_wave_changes_nothing() -> None:
+    """A stall, or environments that had their memory to find again, is no reason to hold longer."""
+    spread = DispatchSpread()
+    for last in [14.0, 500.0, *[14.0] * 6]:
+        spread.learn([5.0] * 9 + [last], 10)
 
-    assert spread.latency_ms == 80.0
+    assert spread.last_ms(10) == pytest.approx(14.0)
+
+
+def test_lastingly_slower_arrivals_are_held_for() -> None:
+    """From the third slow wave of eight on."""
+    spread = DispatchSpread()
+    for last in [14.0] * 5 + [60.0] * 3:
+        spread.learn([5.0] * 9 + [last], 10)
+
+    assert spread.hold_ms(10) > 60
 
 
 def test_new_environments_teach_nothing() -> None:
-    """INIT hides when pings arrived; what is known stays."""
+    """INIT hides when pings arrived; what is known stays, unless half are known."""
     spread = DispatchSpread(ms_per_ping=4.0, latency_ms=30.0)
-    spread.learn(10, [], overlapped=True)
+    spread.learn([], 10)
+    spread.learn([1.0] * 4, 10)
 
-    assert (spread.ms_per_ping, spread.latency_ms) == (4.0, 30.0)
+    assert (spread.last_ms(2), spread.latency_ms) == (34.0, 30.0)
 
 
-@given(st.lists(st.tuples(st.integers(1, 900), st.lists(st.floats(0, 1e6)), st.booleans())))
-def test_stays_within_bounds(rounds: list[tuple[int, list[float], bool]]) -> None:
-    """Whatever is measured, the estimates are positive and bounded."""
+@given(st.lists(st.tuples(st.integers(1, 900), st.lists(st.floats(0, 1e6)))))
+def test_stays_within_what_was_seen(rounds: list[tuple[int, list[float]]]) -> None:
+    """Whatever is measured, the hold is positive and bounded by it."""
     spread = DispatchSpread()
-    for size, arrivals_ms, overlapped in rounds:
-        spread.learn(size, arrivals_ms, overlapped)
+    for size, arrivals_ms in rounds:
+        spread.learn(arrivals_ms, size)
 
-    assert 0 < spread.ms_per_ping <= 200
-    assert 0 <= spread.latency_ms <= 1000
+    most = max([15.0, *(time for _, times in rounds for time in times)])
+    assert 0 <= spread.latency_ms <= most
+    assert 0 < spread.hold_ms(10) <= 1.15 * (most + 9 * max(most, 1.0)) + 5

@@ -172,7 +172,7 @@ def test_learns_the_spread_for_the_next_wave() -> None:
     wave(pool)
     run_wave(TEN, pool, settings=WaveSettings(spare=0), spread=spread, clock=pool.clock)
 
-    assert before / 2 <= spread.hold_ms(10) < before
+    assert spread.hold_ms(10) < before
 
 
 def test_stops_at_the_first_throttle_and_names_its_reason() -> None:

@@ -40,17 +40,18 @@ BETWEEN_LOOKS = 50
 
 @dataclass(frozen=True)
 class Sending:
-    """What to send: `size` pings to one target, held together where they are several.
+    """What to send: `size` pings to one target, all held until `hold_ms` after the start.
 
-    `spare` more are sent when those are in flight, and not held. `timeout_seconds` is asked for
-    right before the start; `stopped` before each ping; `on_answer` is told every answer as it
-    comes.
+    With 0 they are not held. `spare` more are sent when those are in flight, and not held.
+    `timeout_seconds` is asked for right before the start; `stopped` before each ping; `on_answer`
+    is told every answer as it comes.
     """
 
     target: Target
     wave: str
     size: int
     spare: int
+    hold_ms: float
     timeout_seconds: Callable[[], float]
     stopped: Callable[[], bool]
     on_answer: Callable[[Answer], None]
@@ -110,7 +111,7 @@ class Dispatcher:
     ) -> tuple[float, float, list[tuple[Ping, SignedInvoke]]]:
         """Start, hold and the signed pings; so early that the start is still to come."""
         count = sending.size + sending.spare
-        wanted_ms = min(self.spread.hold_ms(sending.size), sending.target.max_hold_ms)
+        wanted_ms = sending.hold_ms
         attempt = 0
         while True:
             attempt += 1
@@ -168,6 +169,6 @@ class Dispatcher:
         self, sending: Sending, start: float, hold_ms: float, ping: Ping, signed: SignedInvoke
     ) -> Answer | None:
         """Late, so that it finds the others held; itself not held, since it takes the last one."""
-        ahead_ms = self.spread.latency_ms + MARGIN_MS / 2
+        ahead_ms = self.spread.latency_ms + MARGIN_MS
         await self.clock.sleep(start + (hold_ms - ahead_ms) / 1000 - self.clock.monotonic())
         return None if sending.stopped() else await self._send(sending, ping, signed)

@@ -40,6 +40,12 @@ __all__ = ["Clock", "Progress", "Wave", "WaveSettings", "run_wave"]
 LEAST_ROUND_SECONDS = 5.0
 """A round is not begun with less time left than this."""
 
+LONGER = 2.0
+"""How much longer a round is held when the one before did not overlap."""
+
+HELD_MS = 1.0
+"""A reply that tells of a shorter hold came after the release: it measures what holding costs."""
+
 EARLY_SECONDS = 0.002
 """A held reply that comes sooner than this before the release was not held to the end."""
 
@@ -169,6 +175,7 @@ class Wave:
         self._listen = listen
         self._tally = Tally(target.concurrency)
         self._stopped = False
+        self._least_hold_ms = 0.0
 
     @property
     def size(self) -> int:
@@ -205,11 +212,12 @@ class Wave:
 
     async def _send_probe(self) -> None:
         if self.size and self._may_go_on():
-            await self._send(1, 0)
+            await self._send(1, 0, hold_ms=0.0)
             self._stopped = self._stopped or not self._tally.proven
 
     async def _send_round(self) -> None:
-        sent = await self._send(self.size, self.spare)
+        hold_ms = max(self._dispatcher.spread.hold_ms(self.size), self._least_hold_ms)
+        sent = await self._send(self.size, self.spare, min(hold_ms, self.target.max_hold_ms))
         arrivals = _arrivals_ms(sent)
         self.spread_ms = max(self.spread_ms, _spread_ms(sent, arrivals))
         replies = [answer.reply for answer in sent.answers if answer.reply]
@@ -221,16 +229,18 @@ class Wave:
                 f"{self.target} did not hold pings for the {sent.hold_ms:.0f} ms that the wave"
                 " needed: its WARMER_MAX_HOLD_MS is lower, or its clock is ahead of this one"
             )
-            overlapped = True  # a longer hold would be cut short as well
-        self._dispatcher.spread.learn(self.size, arrivals, overlapped)
+        elif not overlapped:
+            self._least_hold_ms = LONGER * sent.hold_ms
+        self._dispatcher.spread.learn(arrivals, self.size)
 
-    async def _send(self, size: int, spare: int) -> Sent:
+    async def _send(self, size: int, spare: int, hold_ms: float) -> Sent:
         sent = await self._dispatcher.send(
             Sending(
                 target=self.target,
                 wave=self.id,
                 size=size,
                 spare=spare,
+                hold_ms=hold_ms,
                 timeout_seconds=self._timeout_seconds,
                 stopped=lambda: self._stopped or bool(self.halt),
                 on_answer=self._note,
@@ -299,8 +309,9 @@ def _arrivals_ms(sent: Sent) -> list[float]:
         if answer.reply is None or answer.reply.new or answer.reply.primed_ms:
             continue
         received_ms = (answer.received_at - sent.started_at) * 1000
-        left_ms = min(received_ms, sent.hold_ms) if answer.held_ms else received_ms
-        arrivals.append(max(left_ms - answer.held_ms, 0.0))
+        held_ms = answer.held_ms if answer.held_ms > HELD_MS else 0.0
+        left_ms = min(received_ms, sent.hold_ms) if held_ms else received_ms
+        arrivals.append(max(left_ms - held_ms, 0.0))
     return arrivals
 
 
