@@ -56,10 +56,15 @@ def _summary(function: str, package: Package) -> str:
         if package.compiled
         else f"without byte-code (no Python {package.target.python} here)"
     )
-    return (
-        f"{function}: Python {package.target.python}, {package.target.architecture}, "
-        f"{package.size_bytes / 2**20:.1f} MB unzipped, {bytecode}"
-    )
+    parts = [
+        f"{function}: Python {package.target.python}",
+        package.target.architecture,
+        f"{package.size_bytes / 2**20:.1f} MB unzipped",
+        bytecode,
+    ]
+    for module, why in package.imports.kept.items():
+        parts.append(f"imports of {module} not deferred ({why})")
+    return ", ".join(parts)
 
 
 if __name__ == "__main__":

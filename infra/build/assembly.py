@@ -10,6 +10,7 @@ from pathlib import Path
 
 from infra.build.bytecode import compile_modules, interpreter
 from infra.build.contents import WARMER, contents_of, handler_modules, requirements
+from infra.build.lazy_imports import LazyImports
 from infra.build.target import BuildTarget
 from infra.build.wheels import WheelStore, place, versions
 from warmer.errors import BuildError
@@ -22,13 +23,17 @@ LIMIT_BYTES = 250 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Package:
-    """A package that was built; `compiled` says whether it has byte-code."""
+    """A package that was built.
+
+    `compiled` says whether it has byte-code, `imports` which imports were put off.
+    """
 
     folder: Path
     target: BuildTarget
     size_bytes: int
     wheels: dict[str, str]
     compiled: bool
+    imports: LazyImports
 
 
 def assemble(
@@ -60,7 +65,14 @@ def assemble(
     place(wheels, artifacts)
     found = versions(wheels)
     _stamp(artifacts, function, target, found)
-    return Package(artifacts, target, _checked_size(artifacts, function), found, python is not None)
+    return Package(
+        artifacts,
+        target,
+        _checked_size(artifacts, function),
+        found,
+        python is not None,
+        LazyImports.read(wheels),
+    )
 
 
 def _copy_package(source: Path, destination: Path, without: frozenset[str]) -> None:

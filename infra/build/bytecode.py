@@ -6,9 +6,11 @@ cold start. Byte-code belongs to one Python version: it is made only where that 
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from warmer.errors import BuildError
@@ -17,14 +19,28 @@ _TASK_ROOT = "/var/task"  # where Lambda puts a package; tracebacks name it
 
 
 def interpreter(python: str) -> Path | None:
-    """A final release of this Python (`3.13`): the running one, one on PATH, or None."""
-    for candidate in (sys.executable, shutil.which(f"python{python}")):
-        if candidate and _version(candidate) == f"{python} final":
-            return Path(candidate)
+    """A final release of this Python (`3.13`) on this machine, or None.
+
+    Looked for are the running one, one on PATH, and those that pyenv or uv have installed.
+    """
+    for candidate in _candidates(python):
+        if _version(candidate) == f"{python} final":
+            return candidate
     return None
 
 
-def _version(executable: str) -> str:
+def _candidates(python: str) -> Iterator[Path]:
+    yield Path(sys.executable)
+    found = shutil.which(f"python{python}")
+    if found is not None:
+        yield Path(found)
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    uv = os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local" / "share" / "uv/python"
+    for folder, name in ((pyenv, f"{python}.*"), (Path(uv), f"cpython-{python}.*")):
+        yield from sorted(folder.glob(f"{name}/bin/python{python}"), reverse=True)
+
+
+def _version(executable: Path) -> str:
     code = "import sys; v = sys.version_info; print(f'{v[0]}.{v[1]}', v.releaselevel)"
     return subprocess.run(
         [executable, "-I", "-c", code], capture_output=True, text=True, check=False

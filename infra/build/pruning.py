@@ -16,7 +16,6 @@ PATTERNS = (
     "numpy/_core/_simd.*.so",  # likewise
     "numpy/_core/include",  # C headers
     "numpy/_core/lib",  # static libraries
-    "numpy/f2py",  # a compiler of Fortran
     "numpy/random/lib",
     "onnxruntime/datasets",  # example models
     "onnxruntime/quantization",  # tools that work on models ahead of time

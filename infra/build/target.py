@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,11 @@ class BuildTarget:
             else ("manylinux2014", "manylinux2010", "manylinux1")
         )
         return versioned + tuple(f"{name}_{machine}" for name in legacy)
+
+    @property
+    def is_native(self) -> bool:
+        """Whether this machine has that architecture, so that it can run what is built."""
+        return _MACHINES[self.architecture] == platform.machine()
 
     def __str__(self) -> str:
         return f"Python {self.python}, {self.architecture}, glibc {self.glibc} or older"

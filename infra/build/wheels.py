@@ -13,6 +13,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from infra.build.bytecode import compile_modules
+from infra.build.lazy_imports import make_imports_lazy
 from infra.build.pruning import PATTERNS, prune
 from infra.build.target import BuildTarget
 from warmer.errors import BuildError
@@ -20,6 +21,13 @@ from warmer.errors import BuildError
 # Lines by which pip says that no wheel fits, as opposed to any other failure.
 _NO_WHEEL = ("No matching distribution found", "ResolutionImpossible", "conflicting dependencies")
 _UNREACHABLE = ("Retrying (", "Connection refused", "Temporary failure in name resolution")
+
+
+# What makes a set of wheels another one: the recipe's own modules.
+_RECIPE = [
+    hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest()
+    for name in ("deferral.py", "lazy_imports.py")
+]
 
 
 class WheelStore:
@@ -37,6 +45,9 @@ class WheelStore:
     ) -> Path:
         """A folder with these requirements installed, pruned, and compiled by `interpreter`.
 
+        Where `interpreter` is for this machine's architecture, so that it can also run them, some
+        imports are put off (see `infra.build.lazy_imports`).
+
         Nobody may change what it holds: packages share its files.
 
         Raises:
@@ -51,6 +62,7 @@ class WheelStore:
             fresh = Path(work) / "wheels"
             _install(lines, target, self._lock, fresh)
             prune(fresh)
+            make_imports_lazy(fresh, interpreter if target.is_native else None)
             if interpreter is not None:
                 compile_modules(fresh, interpreter)
             _settle_modes(fresh)
@@ -68,6 +80,7 @@ class WheelStore:
             target.python,
             self._lock.read_text(encoding="utf-8"),
             PATTERNS,
+            _RECIPE,
             compiled,
         ]
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]

@@ -1,0 +1,188 @@
+"""Lazy imports of numpy in a function's package: the real wheels, in fresh processes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+from infra.build.assembly import assemble
+from infra.build.deferral import Deferral
+from infra.build.lazy_imports import DEFERRALS, LazyImports, make_imports_lazy
+from infra.build.target import BuildTarget
+from tests.build.conftest import ROOT, RUNNING_PYTHON
+
+PYTHON = Path(sys.executable)
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The inference function's package for the running Python and this machine."""
+    machine = {"x86_64": "x86_64", "aarch64": "arm64"}[_machine()]
+    folder = tmp_path_factory.mktemp("package") / "inference"
+    target = BuildTarget(RUNNING_PYTHON, machine)
+    return assemble("InferenceFunction", "handlers.inference.handler", target, ROOT, folder).folder
+
+
+def _machine() -> str:
+    import platform
+
+    return platform.machine()
+
+
+def run(folder: Path, code: str) -> str:
+    """What a fresh process prints that finds numpy and onnxruntime in `folder` and nowhere else."""
+    done = subprocess.run(
+        [PYTHON, "-S", "-B", "-c", code],
+        env={"PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_every_deferral_fits_the_wheels_that_are_locked(package: Path) -> None:
+    """A new numpy that it does not fit would be shipped as it is; here it is noticed."""
+    assert LazyImports.read(package) == LazyImports(tuple(one.module for one in DEFERRALS), {})
+
+
+def test_importing_onnxruntime_loads_nothing_that_is_deferred(package: Path) -> None:
+    """Neither the modules themselves nor what only they need."""
+    names = ("numpy.lib", "numpy.linalg", "numpy.matrixlib", "numpy._typing", "pickle", "ctypes")
+    code = f"import sys, onnxruntime; print([n for n in {names} if n in sys.modules])"
+    assert run(package, code) == "[]"
+
+
+def test_every_name_is_there_and_what_it_was(package: Path) -> None:
+    """By attribute, in `dir` and `__all__`: against numpy as this project's environment has it."""
+    code = """
+import json, numpy
+names = sorted(set(dir(numpy)) | set(numpy.__all__))
+kinds = {name: [type(getattr(numpy, name)).__qualname__,
+                str(getattr(getattr(numpy, name), "__module__", None))] for name in names}
+print(json.dumps([numpy.__version__, sorted(dir(numpy)), sorted(numpy.__all__), kinds]))
+"""
+    original = Path(numpy.__file__).parents[1]
+    assert json.loads(run(package, code)) == json.loads(run(original, code))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from numpy import pad, c_, lib, linalg, matrixlib, emath; print(pad.__name__)",
+        "from numpy import *; print(pad.__name__)",
+        "import numpy.lib.npyio, numpy; print(numpy.lib.npyio and numpy.pad.__name__)",
+        "import numpy; print(numpy.lib._arraypad_impl.pad.__name__)",
+        "import numpy.lib; from numpy.lib import stride_tricks; print('pad')",
+        "import numpy, inspect; print(inspect.signature(numpy.pad) and 'pad')",
+        "import numpy; print(getattr(numpy, 'nothing', 'pad'))",
+        "import numpy; numpy.pad = 'pad'; print(numpy.pad)",
+        (
+            "from unittest.mock import patch; import numpy\n"
+            "with patch('numpy.pad', 'pad'): print(numpy.pad)\nassert callable(numpy.pad)"
+        ),
+        (
+            "import threading, numpy\n"
+            "found = []\n"
+            "ask = lambda: found.append(numpy.pad)\n"
+            "threads = [threading.Thread(target=ask) for _ in range(8)]\n"
+            "[t.start() for t in threads]; [t.join() for t in threads]\n"
+            "print(len(found) == 8 and len(set(map(id, found))) == 1 and 'pad')"
+        ),
+    ],
+)
+def test_each_way_to_a_deferred_name_finds_it(package: Path, code: str) -> None:
+    """Whoever comes first, in a process that has used nothing deferred before."""
+    assert run(package, code) == "pad"
+
+
+def test_every_deferred_name_is_pickled_as_before(package: Path) -> None:
+    """By name: the other side may be a process with numpy as it was."""
+    code = """
+import pickle, numpy
+names = sorted(numpy.__deferred_imports__)
+kept = [name for name in names if callable(getattr(numpy, name))]
+for name in kept:
+    value = getattr(numpy, name)
+    assert pickle.loads(pickle.dumps(value)) is value, name
+print(len(kept) > 100)
+"""
+    assert run(package, code) == "True"
+
+
+def test_what_uses_deferred_modules_gives_what_it_gave(package: Path) -> None:
+    """Each deferral once, first thing in a process; numpy's own tests are in tests/all."""
+    code = """
+import numpy as np
+print(np.dtype("(2,3)f4, i8").descr, np.arange(3).ctypes.shape[0], np.arange(3).dumps()[:1],
+      np.pad([1], 1).tolist(), np.linalg.inv([[2.0]]).tolist(), np.matrix("1 2").tolist(),
+      np.dtype("P").itemsize, np.isin(1, [1]), repr(np.r_[1:3]), np.emath.sqrt(-1))
+"""
+    original = Path(numpy.__file__).parents[1]
+    assert run(package, code) == run(original, code)
+
+
+def test_the_model_runs_from_the_package(package: Path) -> None:
+    """The demo's model, primed and asked."""
+    code = """
+import sys
+sys.path.append(sys.argv[0])
+import warmer
+model = warmer.load("handlers/models/digits")
+assert model.priming.primed
+print(model.run({"image": [[[0.0] * 8] * 8]})["probabilities"].shape)
+"""
+    assert run(package, code).endswith("(1, 10)")
+
+
+def wheels(folder: Path, text: str) -> Path:
+    """A folder with one module, `one`."""
+    folder.mkdir()
+    folder.joinpath("one.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_module_that_is_made_otherwise_is_left_as_it_is_and_said(tmp_path: Path) -> None:
+    """Another version may need the import at once."""
+    text = "import colorsys\nhere = colorsys.ONE_THIRD\n"
+    folder = wheels(tmp_path / "wheels", text)
+    report = make_imports_lazy(folder, PYTHON, [Deferral("one", ("colorsys",), "a test")])
+    assert report.kept == {"one": "line 2 uses colorsys during the import"}
+    assert folder.joinpath("one.py").read_text("utf-8") == text
+    assert LazyImports.read(folder) == report
+
+
+def test_a_change_that_a_run_shows_to_differ_is_taken_back(tmp_path: Path) -> None:
+    """What is true of the source need not be true of the run: here an import has an effect."""
+    text = "import two\nimport sys\nflag = sys.modules.get('two') is not None\n"
+    folder = wheels(tmp_path / "wheels", text)
+    folder.joinpath("two.py").write_text("", encoding="utf-8")
+    report = make_imports_lazy(folder, PYTHON, [Deferral("one", ("two",), "a test")])
+    assert "one.flag was" in report.kept["one"]
+    assert folder.joinpath("one.py").read_text("utf-8") == text
+
+
+def test_wheels_that_cannot_be_run_here_are_left_as_they_are(tmp_path: Path) -> None:
+    """For another architecture, or a Python that this machine lacks; nor such as are broken."""
+    text = "import colorsys\nraise ImportError('another machine')\n"
+    folder = wheels(tmp_path / "wheels", text)
+    deferrals = [Deferral("one", ("colorsys",), "a test")]
+    assert "no Python for it" in make_imports_lazy(folder, None, deferrals).kept["one"]
+    assert "another machine" in make_imports_lazy(folder, PYTHON, deferrals).kept["one"]
+    assert folder.joinpath("one.py").read_text("utf-8") == text
+
+
+def test_wheels_without_the_modules_have_nothing_to_report(tmp_path: Path) -> None:
+    """The warmer's package has no numpy."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    assert make_imports_lazy(folder, PYTHON) == LazyImports((), {})
+    shutil.rmtree(folder)
