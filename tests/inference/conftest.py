@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,16 +28,15 @@ def stack(local_cloud: LocalCloudFactory) -> DeployedStack:
 
 def schemathesis(address: str, examples: int, *phases: str) -> subprocess.CompletedProcess[str]:
     """Requests to `address` that the OpenAPI description allows, and such as it does not."""
-    return subprocess.run(
-        [
-            SCHEMATHESIS,
-            *("--config-file", Path(__file__).parent / "schemathesis.toml"),
-            *("run", ROOT / "handlers" / "openapi.yaml", "--url", address),
-            *("--phases", ",".join(phases), "--max-examples", str(examples), "--seed", "1"),
-            *("--suppress-health-check", "all", "--generation-database", "none"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    command = [
+        SCHEMATHESIS,
+        *("--config-file", Path(__file__).parent / "schemathesis.toml"),
+        *("run", ROOT / "handlers" / "openapi.yaml", "--url", address),
+        *("--phases", ",".join(phases), "--max-examples", str(examples), "--seed", "1"),
+        *("--suppress-health-check", "all", "--generation-database", "none"),
+    ]
+    # It keeps its cache where it runs.
+    with tempfile.TemporaryDirectory(prefix="warmer-schemathesis-") as folder:
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=600, check=False
+        )
