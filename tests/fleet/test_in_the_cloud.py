@@ -147,7 +147,7 @@ def test_a_scheduled_warmer_takes_targets_from_a_parameter_and_from_tags(
 ) -> None:
     """The number changes without a deploy, and a function joins by its tags alone.
 
-    A wave keeps one environment more than asked, the spare.
+    A wave may keep one environment more than asked, the spare.
     """
     listed, tagged = fast_account.function(), fast_account.function()
     broken = fast_account.function(Tags={"warmer:concurrency": "many"})
@@ -167,14 +167,16 @@ def test_a_scheduled_warmer_takes_targets_from_a_parameter_and_from_tags(
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": arn, "RoleArn": fast_account.role},
     )
-    wait_for(lambda: fast_account.alive(listed)["$LATEST"] == 3, "two environments and a spare")
+    wait_for(lambda: fast_account.alive(listed)["$LATEST"] >= 2, "two environments")
+    assert fast_account.alive(listed)["$LATEST"] <= 3
 
     put(4)
     of_tagged = arn.replace(warmer, tagged)
     functions.tag_resource(Resource=of_tagged, Tags={"warmer:concurrency": "3"})
 
-    wait_for(lambda: fast_account.alive(listed)["$LATEST"] == 5, "four environments and a spare")
-    wait_for(lambda: fast_account.alive(tagged)["$LATEST"] == 4, "three environments and a spare")
+    wait_for(lambda: fast_account.alive(listed)["$LATEST"] >= 4, "four environments")
+    wait_for(lambda: fast_account.alive(tagged)["$LATEST"] >= 3, "three environments")
+    assert fast_account.alive(listed)["$LATEST"] <= 5
     fast_account.client("scheduler").delete_schedule(Name="warmer")
     (problem,) = fast_account.run(warmer)["problems"]
     assert f"function:{broken} is not warmed: its tag warmer:concurrency is 'many'" in problem
@@ -201,7 +203,8 @@ def test_both_versions_of_a_canary_are_warmed(fast_account: Account) -> None:
     assert result["ok"] is True
     waves = {wave["qualifier"]: (wave["asked"], wave["proven"]) for wave in result["waves"]}
     assert waves == {"1": (3, 3), "2": (6, 6)}
-    assert fast_account.alive(function) == Counter({"1": 4, "2": 7})
+    alive = fast_account.alive(function)
+    assert (alive["1"] in (3, 4), alive["2"] in (6, 7)) == (True, True), alive  # with the spares
     assert set(fast_account.pings(function)) == {"1", "2"}
 
 
@@ -247,7 +250,7 @@ def test_what_live_traffic_keeps_warm_gets_no_wave(account: Account) -> None:
     assert (second["ok"], second["waves"], second["problems"]) == (True, [], [])
     assert {item["function"] for item in second["left_alone"]} == {used, unused}
     assert account.pings(used).total() == 1
-    assert account.alive(unused) == Counter({"$LATEST": 5})
+    assert account.alive(unused)["$LATEST"] in (4, 5)  # with the spare
 
 
 def test_a_dry_run_plans_as_a_deployed_warmer_and_sends_nothing(

@@ -81,8 +81,10 @@ def test_writes_one_log_line_and_one_set_of_metrics_a_wave(
     assert {line["Warmer"] for line in metrics} == {"warmer"}
     assert metrics[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Warmer"]]
     assert (metrics[0]["EnvironmentsAsked"], metrics[0]["EnvironmentsProven"]) == ([3.0], [3.0])
-    # The probe, three that are held, and the spare's.
-    assert (metrics[0]["PingsSent"], metrics[0]["PingsFailed"]) == ([5.0], [0.0])
+    assert (metrics[0]["EnvironmentsNew"], metrics[0]["PingsThrottled"]) == ([3.0], [0.0])
+    assert metrics[0]["PingsFailed"] == [0.0]
+    assert metrics[0]["BilledDuration"][0] >= 1
+    assert metrics[0]["WaveDuration"][0] > 0
     assert [wave["proven"] for wave in waves] == [3, 1]
 
 
@@ -95,6 +97,29 @@ def test_a_target_that_failed_is_reported_not_raised(load: Load) -> None:
     assert result["ok"] is False
     assert result["waves"][0]["outcomes"] == {"rejected": 1}
     assert result["waves"][1]["ok"] is True
+
+
+def test_a_function_that_is_not_decorated_meets_one_ping_and_stays_in_the_metrics(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Later runs leave it alone, with the reason, and count it as asked and not proven."""
+    undecorated = Failure(status=200, body={"label": 7})
+    warm = load(ONE_OF_EACH, digits__live=undecorated, bare=Function())
+    warm.handler({}, Context())
+    capsys.readouterr()
+
+    result = warm.handler({}, Context())
+
+    assert undecorated.invokes == 1
+    assert result["ok"] is False
+    (left,) = result["left_alone"]
+    assert (left["function"], left["number"], left["problem"]) == ("digits", 3, True)
+    assert "@warmer.warmable" in left["reason"]
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [(m["EnvironmentsAsked"], m["EnvironmentsProven"]) for m in metrics] == [
+        ([1.0], [1.0]),
+        ([3.0], [0.0]),
+    ]
 
 
 def test_raises_when_no_target_could_be_reached(load: Load) -> None:
