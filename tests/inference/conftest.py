@@ -28,7 +28,7 @@ def stack(local_cloud: LocalCloudFactory) -> DeployedStack:
 
 def schemathesis(address: str, examples: int, *phases: str) -> subprocess.CompletedProcess[str]:
     """Requests to `address` that the OpenAPI description allows, and such as it does not."""
-    command = [
+    command: list[str | Path] = [
         SCHEMATHESIS,
         *("--config-file", Path(__file__).parent / "schemathesis.toml"),
         *("run", ROOT / "handlers" / "openapi.yaml", "--url", address),

@@ -130,7 +130,7 @@ def test_triton_reaches_a_signed_url_through_the_proxy(stack: DeployedStack) -> 
 
 
 def _readme(language: str) -> str:
-    """The last block of a language in the README."""
+    """A block of the README, by what stands at its beginning."""
     text = Path("README.md").read_text()
     return str(re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[-1])
 
@@ -144,7 +144,7 @@ def test_the_readmes_request_is_answered_as_it_says(stack: DeployedStack) -> Non
         text=True,
         check=False,
     )
-    shown, answer = json.loads(_readme("json")), json.loads(finished.stdout)
+    shown, answer = json.loads(_readme("json-answer")), json.loads(finished.stdout)
     assert answer["parameters"].keys() == shown["parameters"].keys()
     assert {**answer, "parameters": None} == {**shown, "parameters": None}
 
