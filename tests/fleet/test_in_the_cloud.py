@@ -296,8 +296,11 @@ def test_a_dry_run_plans_as_a_deployed_warmer_and_sends_nothing(
         (["--dry-run"], "WARMER_TARGETS is None; expected a JSON list"),
     ],
 )
-def test_arguments_that_do_not_go_together_are_refused(arguments: list[str], said: str) -> None:
+def test_arguments_that_do_not_go_together_are_refused(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With what would go."""
+    monkeypatch.delenv("WARMER_TARGETS", raising=False)
     result = CliRunner().invoke(ping, arguments)
 
     assert result.exit_code != 0
