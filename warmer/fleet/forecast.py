@@ -21,7 +21,7 @@ WAVE_LOG_BYTES = 1000
 ENVIRONMENT_LOG_BYTES = 40
 """The line that reports a wave, and what each environment's id adds to it."""
 
-METRICS = 6
+METRICS = 7
 """Metrics of one's own that the warmer has where a namespace is set."""
 
 EXTRA_PINGS = 2
