@@ -27,7 +27,7 @@ from warmer.fleet.budget import ConcurrencyLimits
 from warmer.fleet.configuration import UpkeepSettings
 from warmer.fleet.discovery import sources_from_environment
 from warmer.fleet.memory import Memory
-from warmer.fleet.report import WaveReport
+from warmer.fleet.report import Outcome, WaveReport
 from warmer.fleet.run import warm
 from warmer.fleet.spread import DispatchSpread
 from warmer.fleet.target import Target
@@ -148,13 +148,14 @@ def _record_wave(report: WaveReport, warmer: str) -> None:
         {
             Metric.ENVIRONMENTS_ASKED: report.asked,
             Metric.ENVIRONMENTS_PROVEN: report.proven,
-            Metric.WAVE_ROUNDS: report.rounds,
-            Metric.PINGS_SENT: report.sent,
+            Metric.ENVIRONMENTS_NEW: report.new,
+            Metric.PINGS_THROTTLED: report.outcomes.get(Outcome.THROTTLED, 0),
             Metric.PINGS_FAILED: report.failed,
-            Metric.HELD_DURATION: report.held_ms,
+            Metric.BILLED_DURATION: report.billed_ms,
+            Metric.WAVE_DURATION: report.wall_ms,
         },
         dimensions={"Warmer": warmer},
-        properties={"function": str(report.target)},
+        properties={"function": str(report.target), "wave": report.wave},
     )
     log("wave", report.as_dict(), "INFO" if report.ok else "WARNING")
 

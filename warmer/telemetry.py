@@ -42,10 +42,11 @@ class Metric(Enum):
     # Of the warmer, once for each wave.
     ENVIRONMENTS_ASKED = ("EnvironmentsAsked", "Count")
     ENVIRONMENTS_PROVEN = ("EnvironmentsProven", "Count")
-    WAVE_ROUNDS = ("WaveRounds", "Count")
-    PINGS_SENT = ("PingsSent", "Count")
+    ENVIRONMENTS_NEW = ("EnvironmentsNew", "Count")
+    PINGS_THROTTLED = ("PingsThrottled", "Count")
     PINGS_FAILED = ("PingsFailed", "Count")
-    HELD_DURATION = ("HeldDuration", "Milliseconds")
+    BILLED_DURATION = ("BilledDuration", "Milliseconds")
+    WAVE_DURATION = ("WaveDuration", "Milliseconds")
     # Of the deployment hook, once for each deploy, beside the environments asked and proven.
     DEPLOYS_REFUSED = ("DeploysRefused", "Count")
     PREWARM_DURATION = ("PrewarmDuration", "Milliseconds")

@@ -33,7 +33,7 @@ def test_short_holds_are_learnt_from() -> None:
     spread = DispatchSpread(ms_per_ping=0.01, latency_ms=0.01)
     with serving({"digits:live": digits}) as url:
         invoker = LambdaInvoker(endpoint_url=url)
-        reports = [run_wave(Target("digits", "live", 10), invoker, spread=spread) for _ in "12"]
+        reports = [run_wave(Target("digits", "live", 10), invoker, spread=spread) for _ in "1234"]
 
     assert reports[-1].proven == 10
     assert spread.last_ms(10) > 0.1
@@ -55,7 +55,7 @@ def test_the_command_prints_a_table_and_succeeds() -> None:
     """`warmer ping` shows asked and proven; exit code 0."""
     with serving({"digits:live": Function()}) as url:
         result = CliRunner().invoke(
-            ping, ["digits", "--qualifier", "live", "--concurrency", "3", "--endpoint-url", url]
+            ping, ["digits", "--qualifier", "live", "-n", "3", "--endpoint-url", url]
         )
 
     assert result.exit_code == 0
@@ -68,7 +68,7 @@ def test_the_command_prints_json() -> None:
         result = CliRunner().invoke(ping, ["digits:live", "--json", "--endpoint-url", url])
 
     assert result.exit_code == 0
-    said = json.loads(result.output)
+    said = json.loads(result.stdout)
     assert (said["ok"], said["asked"], said["outcomes"]) == (True, 1, {Outcome.PROVEN: 1})
 
 

@@ -55,7 +55,7 @@ def test_nothing_is_written_without_a_namespace(
         monkeypatch.delenv("WARMER_METRICS_NAMESPACE")
     else:
         monkeypatch.setenv("WARMER_METRICS_NAMESPACE", value)
-    emit({Metric.PINGS_SENT: 10}, {"warmer": "w"})
+    emit({Metric.PINGS_FAILED: 10}, {"warmer": "w"})
     assert capsys.readouterr().out == ""
 
 
@@ -68,8 +68,8 @@ def test_nothing_is_written_for_no_metrics(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_value_that_is_not_finite_is_refused(value: float) -> None:
     """CloudWatch would drop the whole line without a word."""
-    with pytest.raises(ConfigurationError, match="HeldDuration"):
-        emit({Metric.HELD_DURATION: value}, {})
+    with pytest.raises(ConfigurationError, match="BilledDuration"):
+        emit({Metric.BILLED_DURATION: value}, {})
 
 
 @pytest.mark.parametrize("metric", Metric)

@@ -10,10 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from warmer.aws import LambdaInvoker
+from warmer.aws.functions import FunctionSettings
 from warmer.cli.dry_run import dry_run as planned
+from warmer.fleet.budget import ConcurrencyLimits
 from warmer.fleet.report import Outcome, WaveReport
 from warmer.fleet.target import Target
-from warmer.fleet.wave import run_wave
+from warmer.fleet.wave import Progress, WaveSettings, run_wave
 
 
 @click.command()
@@ -21,6 +23,7 @@ from warmer.fleet.wave import run_wave
 @click.option("--qualifier", metavar="NAME", help="Version or alias; without it, $LATEST.")
 @click.option(
     "--concurrency",
+    "-n",
     metavar="N",
     type=int,
     default=1,
@@ -64,13 +67,31 @@ def ping(  # noqa: PLR0913 - one for each option
         sys.exit(0 if fine else 1)
     if target is None or warmer is not None:
         raise click.UsageError("name the FUNCTION to warm; --warmer goes with --dry-run")
-    invoker = LambdaInvoker(region=region, endpoint_url=endpoint_url)
-    report = run_wave(target, invoker)
+    report = _warm(target, LambdaInvoker(region=region, endpoint_url=endpoint_url))
     if as_json:
         click.echo(json.dumps(report.as_dict()))
     else:
         _show(report)
     sys.exit(0 if report.ok else 1)
+
+
+def _warm(target: Target, invoker: LambdaInvoker) -> WaveReport:
+    """Run the wave, within what Lambda allows; on a terminal, say how far it is."""
+    endpoint = invoker.endpoint
+    limits = ConcurrencyLimits.read(
+        FunctionSettings(region=endpoint.region, endpoint_url=endpoint.url), [target]
+    )
+    console = Console(stderr=True)
+    for note in limits.notes:
+        console.print(f"- {note}", markup=False, highlight=False)
+    settings = WaveSettings(allowance=limits.allowance(target))
+    with console.status(f"warming {target}") as status:
+
+        def show(progress: Progress) -> None:
+            found = f"{progress.environments} environments, {progress.asked} asked"
+            status.update(f"warming {target}: {progress.answered} answers of {found}")
+
+        return run_wave(target, invoker, settings=settings, watch=show)
 
 
 def _show(report: WaveReport) -> None:
