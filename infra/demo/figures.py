@@ -34,14 +34,15 @@ class Burst:
 class Wave:
     """One run of the warmer.
 
-    asked, proven, new, rounds: what it reported.
-    distinct: environments that its pings reached, by the cloud's ledger.
+    asked, proven, spares, rounds: what it reported; spares are warm beyond those asked.
+    distinct, new: environments that pings reached, and that they started, by the cloud's ledger.
     pings, billed_ms: what the ledger counted of the pings.
     warmer_billed_ms: the warmer's own invoke. log_bytes: what both functions logged for it.
     """
 
     asked: int
     proven: int
+    spares: int
     new: int
     rounds: int
     distinct: int
@@ -95,10 +96,10 @@ class Figures:
     def proof(self) -> list[str]:
         """What did not come out as promised, a sentence each; empty when all did."""
         problems = [
-            f"wave {number}: {wave.proven} of {wave.asked} environments proven, "
-            f"{wave.distinct} by the cloud's ledger"
+            f"wave {number}: {wave.proven} of {wave.asked} environments proven and "
+            f"{wave.spares} to spare, {wave.distinct} by the cloud's ledger"
             for number, wave in enumerate(self.waves, 1)
-            if not wave.asked <= wave.proven == wave.distinct
+            if wave.proven < wave.asked or wave.proven + wave.spares != wave.distinct
         ]
         if self.with_warmer.cold_starts:
             problems.append(f"{self.with_warmer.cold_starts} cold starts in spite of the warmer")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
-from infra.demo.figures import Burst, Figures
+from infra.demo.figures import Burst, Figures, Wave
 from infra.demo.markup import Markup, element, escape, joined
 from infra.demo.page_burst import (
     WIDTH,
@@ -77,7 +77,7 @@ def burst_picture(figures: Figures, recording: Recording) -> str:
     """The two bursts beside one another, as an SVG file of its own."""
     cold, warm, limit, count = _bursts(recording)
     top, left, gap = 74.0, 12.0, 16.0
-    height = top + panel_height(count) + 34
+    height = top + panel_height(count) + 50
     width = 2 * WIDTH + gap + 2 * left
     columns = (
         ("cold", _WITHOUT, cold, left, figures.without_warmer),
@@ -95,11 +95,14 @@ def burst_picture(figures: Figures, recording: Recording) -> str:
             "g", panel_content(key, burst, limit, count), transform=f"translate(0 {top:g})"
         )
         parts.append(element("g", heading, drawn, transform=f"translate({place:g} 0)"))
-    note = (
-        f"Measured by warmer demo on {machine_words(recording.machine)}; one lane a request, "
-        "from its arrival to its answer. ✱ cold start; hatched: INIT, solid blue: priming."
+    notes = (
+        "One lane is one request, from its arrival to its answer. ✱ cold start; hatched: INIT; "
+        "solid blue: priming, a part of it.",
+        f"Measured by warmer demo on {machine_words(recording.machine)}.",
     )
-    parts.append(label("note", left + 4, height - 12, note))
+    parts += [
+        label("note", left + 4, height - 28 + 16 * row, note) for row, note in enumerate(notes)
+    ]
     words = " ".join(described(key, name, burst).description for key, name, burst, *_ in columns)
     return (
         chart(Described("burst", _headline(figures, plain=True), words), width, height, *parts)
@@ -169,8 +172,8 @@ def _facts(figures: Figures) -> Markup:
         ),
         (
             "Environments kept warm",
-            f"{wave.distinct} of {wave.asked}",
-            "counted by the cloud's ledger, not by the functions",
+            f"{wave.proven} of {wave.asked}",
+            _proof(wave),
         ),
         (
             "A month of that on AWS",
@@ -186,6 +189,11 @@ def _facts(figures: Figures) -> Markup:
         ),
         class_="facts",
     )
+
+
+def _proof(wave: Wave) -> str:
+    spare = f", {counted(wave.spares, 'spare')} included" if wave.spares else ""
+    return f"pings reached {wave.distinct}{spare}: counted by the cloud's ledger, not by functions"
 
 
 def _bursts(recording: Recording) -> tuple[Sequence[Bar], Sequence[Bar], float, int]:

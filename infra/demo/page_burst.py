@@ -195,7 +195,8 @@ def _stages(x: Linear, burst: Sequence[Bar]) -> Markup:
     parts = []
     if right - left > 90:
         parts.append(label("note", (left + right) / 2, 30, "INIT of a new environment", "middle"))
-    parts.append(label("note", max(right, left + 96), 30, "answer"))
+    # Clear of the other, whose half is some 70 wide.
+    parts.append(label("note", max(right, (left + right) / 2 + 76), 30, "answer"))
     return joined(*parts)
 
 
@@ -208,7 +209,8 @@ def _lane(key: str, bar: Bar, top: float, x: Linear, finer: Linear | None) -> Ma
     end = (finer or x)(x.highest if shown is None else shown)
     parts.append(label("value", end + 5, middle + 3.5, _outcome(bar)))
     if bar.cold:
-        parts.append(element("g", flake(_LEFT - 11, middle), class_="cold-mark"))
+        seen = "cold-mark unseen" if bar.ping else "cold-mark"
+        parts.append(element("g", flake(_LEFT - 11, middle), class_=seen))
     return mark(
         bar.text,
         *parts,

@@ -17,6 +17,8 @@ __all__ = ["THICK", "Lane", "Run", "draw", "runs"]
 THICK = 9.0
 # Invocations of one kind whose bars would touch are drawn as one.
 _TOUCHING = 1.5
+# Priming that would be narrower is drawn as wide as this.
+_LEAST_PRIMING = 2.5
 
 
 @dataclass(frozen=True)
@@ -152,9 +154,12 @@ def _run(run: Run, lane: Lane, place: _Place, finished: float) -> Markup:
 
 def _primed(item: Primed, lane: Lane, place: _Place) -> Markup:
     text = f"Environment {lane.number}: priming {item.name} {milliseconds(item.ms)}"
+    ended = place.at(item.started_at + item.ms / 1000)
+    # Within the INIT even where it is too short to be seen: what follows INIT covers its end.
+    began = min(place.at(item.started_at), ended - _LEAST_PRIMING)
     return mark(
         f"{text}, at {_at(item.started_at, place.origin)}",
-        place.bar("priming", item.started_at, item.started_at + item.ms / 1000, 1.0),
+        rect("priming", began, ended, place.top, THICK),
         class_="primed",
         data_ms=item.ms,
     )

@@ -61,7 +61,7 @@ def wave_words(recording: Recording) -> Markup:
         element("p", said),
         element(
             "p",
-            "The first ping goes alone, to see whether the function answers pings at all. The "
+            "What is sent first goes alone, to see whether the function answers pings at all. The "
             "others overlap, since one environment serves one request at a time: only pings that "
             "are in flight together reach as many environments.",
             class_="muted",

@@ -232,7 +232,8 @@ class Story:
         return Wave(
             asked=report["asked"],
             proven=report["proven"],
-            new=report["new"],
+            spares=len(report["spares"]),
+            new=sum(item["cold"] for item in pings),
             rounds=report["rounds"],
             distinct=len({item["environment"] for item in pings}),
             pings=len(pings),

@@ -82,7 +82,8 @@ def _waves(figures: Figures) -> Section:
         (
             ("environments asked", str(first.asked), str(steady.asked)),
             ("environments proven", str(first.proven), str(steady.proven)),
-            ("  of them by the ledger", str(first.distinct), str(steady.distinct)),
+            ("  and to spare", str(first.spares), str(steady.spares)),
+            ("reached (ledger)", str(first.distinct), str(steady.distinct)),
             ("  of them new", str(first.new), str(steady.new)),
             ("billed for pings", milliseconds(first.billed_ms), milliseconds(steady.billed_ms)),
         ),

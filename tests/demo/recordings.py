@@ -18,9 +18,10 @@ MACHINE = Machine(cpus=2, system="Linux", architecture="x86_64", python="3.13.1"
 WAVE = Wave(
     asked=2,
     proven=2,
-    new=2,
+    spares=1,
+    new=3,
     rounds=1,
-    distinct=2,
+    distinct=3,
     pings=3,
     billed_ms=900,
     warmer_billed_ms=400,
