@@ -96,8 +96,10 @@ def burst_picture(figures: Figures, recording: Recording) -> str:
         )
         parts.append(element("g", heading, drawn, transform=f"translate({place:g} 0)"))
     notes = (
-        "One lane is one request, from its arrival to its answer. ✱ cold start; hatched: INIT; "
-        "solid blue: priming, a part of it.",
+        (
+            "One lane is one request, from its arrival to its answer. ✱ cold start; hatched: INIT; "
+            "solid blue: priming, a part of it."
+        ),
         f"Measured by warmer demo on {machine_words(recording.machine)}.",
     )
     parts += [

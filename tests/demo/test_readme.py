@@ -70,6 +70,14 @@ def test_make_targets_of_the_readme_exist() -> None:
     assert re.search(r"^demo:.*\n\t@\$\(WARMER\) demo$", makefile, re.MULTILINE)
 
 
+def test_the_output_and_the_picture_are_of_one_run() -> None:
+    """The longest waits of both bursts, in the table and over the drawings."""
+    row = next(line for line in README.splitlines() if line.startswith("│ latency, longest"))
+    shown = [cell.strip() for cell in row.split("│")[2:4]]
+    picture = (PROJECT / "infra" / "demo" / "burst.svg").read_text()
+    assert re.findall("longest wait ([^<]*)<", picture) == shown
+
+
 def test_the_output_shown_has_the_rows_that_the_demo_prints() -> None:
     """The figures are of one run on some machine; the rows are those of every run."""
     printed = StringIO()
