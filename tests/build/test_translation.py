@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from samtranslator.parser.parser import Parser
@@ -14,6 +16,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.build.conftest import ROOT
+from warmer.fleet.expressions import parse
 from warmer.fleet.target import targets_from_json
 
 Template = dict[str, Any]
@@ -294,3 +297,26 @@ def test_the_url_is_public_only_if_asked_for(resources: Template) -> None:
     assert [permission["Condition"] for permission in permissions] == ["UrlIsPublic"] * 2
     actions = {permission["Properties"]["Action"] for permission in permissions}
     assert {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"} == actions
+
+
+SCHEDULER_PRECISION_SECONDS = 60
+"""EventBridge Scheduler user guide, "Schedule types": a target is invoked within the minute."""
+
+
+def test_two_runs_of_the_warmer_cannot_overlap(resources: Template) -> None:
+    """Even the latest run has ended when the next one begins, without any reserved concurrency.
+
+    One may begin a minute late at the scheduler, wait in Lambda's queue until its event is too old,
+    and then take all of its time-out; it is not repeated. (Delivering one event twice, which both
+    services reserve for rare cases, is left to the first 429 and the accounts' limits.)
+    """
+    asynchronous = resources["WarmerFunctionEventInvokeConfig"]["Properties"]
+    latest_start = SCHEDULER_PRECISION_SECONDS + asynchronous["MaximumEventAgeInSeconds"]
+    end = latest_start + resources["WarmerFunction"]["Properties"]["Timeout"]
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    schedule = parse(translate({})["Parameters"]["WarmSchedule"]["Default"])
+    first = schedule.next_after(moment, ZoneInfo("UTC"), anchor=moment)
+    assert first is not None
+    second = schedule.next_after(first, ZoneInfo("UTC"), anchor=moment)
+    assert second is not None
+    assert end <= (second - first).total_seconds()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ def read(data: bytes, cuts: list[int]) -> Response | None:
     reader = ResponseReader()
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     found = None
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         assert found is None, "complete before its end"
         found = reader.feed(data[start:end])
     return found

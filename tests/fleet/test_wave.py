@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fleet.pool import START, ManualClock, MemoryPool
+from warmer.aws import InvokeReply, SignedInvoke
 from warmer.errors import (
     AccessDenied,
     AnswerTimeout,
@@ -22,6 +23,7 @@ from warmer.errors import (
     Throttled,
 )
 from warmer.fleet import DispatchSpread, Outcome, Target, WaveReport, WaveSettings, run_wave
+from warmer.fleet.wave import Progress
 from warmer.ping import Ping
 
 TEN = Target("digits", "live", 10)
@@ -388,3 +390,57 @@ def test_the_default_clock_is_the_real_one() -> None:
 
     assert report.started_at > START
     assert report.ok
+
+
+def test_keeps_a_spare_that_is_not_held() -> None:
+    """One more ping goes last, without a release time; its environment is told apart."""
+    pool = MemoryPool()
+
+    report = run_wave(TEN, pool, clock=pool.clock)
+
+    held = [ping for ping in pool.pings if ping.release_at]
+    assert len(held) == 10
+    assert pool.pings[-1].release_at == 0.0
+    assert pool.pings[-1].index == 10
+    assert pool.connections == 11
+    assert report.sent == 12
+
+
+def test_an_environment_beyond_those_asked_for_is_a_spare() -> None:
+    """It is warm, and counted, but not as one of those."""
+
+    def other(number: int, ping: Ping, payload: bytes) -> bytes:
+        return payload.replace(b'"environment-', b'"other-') if ping.index == 10 else payload
+
+    report = run_wave(TEN, pool := MemoryPool(answer=other), clock=pool.clock)
+
+    assert (report.proven, len(report.spares)) == (10, 1)
+    assert report.outcomes[Outcome.SPARE] == 1
+    assert report.ok
+
+
+def test_replies_of_an_older_version_prove_nothing() -> None:
+    """Where an alias moves after the probe, the version that most pings met is the wave's."""
+
+    class Moving(MemoryPool):
+        async def invoke(self, signed: SignedInvoke) -> InvokeReply:
+            reply = await super().invoke(signed)
+            return replace(reply, executed_version="6" if len(self.requests) == 1 else "7")
+
+    report = wave(Moving())
+
+    assert counts(report)["wrong_version"] == 1
+    assert report.versions == ("6", "7")
+    assert not report.ok
+    assert "1 pings of digits:live were answered by version 6 instead of 7" in report.problems[0]
+
+
+def test_watch_is_told_of_every_answer() -> None:
+    """With what was answered and seen so far."""
+    seen: list[Progress] = []
+    pool = MemoryPool()
+
+    run_wave(TEN, pool, clock=pool.clock, watch=seen.append)
+
+    assert [progress.answered for progress in seen] == list(range(1, 13))
+    assert seen[-1].environments == 10
