@@ -18,11 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+# Both kinds begin with what any model costs, and with the settings that this makes for numpy.
+import warmer.model  # isort: skip
+
 import numpy as np
 import onnxruntime
-
-import warmer
-import warmer.model.model  # what any model costs, so that both kinds begin with it
 
 __all__ = ["Process", "write_requests"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -111,7 +112,57 @@ def test_inputs_that_were_synthesised_are_kept(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "original" in result.stdout
     assert "ids synthesised" in result.stdout
-    assert (output / "samples.npz").is_file()
+    assert _synthesis_of(output) == ["False", "synthesised"]
+
+
+_SYNTHESIS = """
+import sys, warmer
+model = warmer.load(sys.argv[1])
+print("warmer.model.synthesis" in sys.modules, *model.sources.values())
+"""
+
+
+def _synthesis_of(folder: Path) -> list[str]:
+    """Whether a process that loads it imports the search, and the sources of its inputs."""
+    command = [sys.executable, "-c", _SYNTHESIS, str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    return done.stdout.split()
+
+
+def test_every_bucket_that_is_warmed_is_kept(tmp_path: Path) -> None:
+    """Recorded and specified shapes, completed: the bundle warms what the folder does, at once."""
+    folder = tmp_path / "sum"
+    graphs.addition(folder / "model.onnx")
+    np.savez(folder / "samples.npz", left=np.arange(6).reshape(2, 3))
+    (folder / "warmup.json").write_text(
+        '[{"left": {"shape": [4, 3]}}, {"left": {"shape": [2, 3]}}]'
+    )
+    build_bundle(Plan(folder, tmp_path / "bundle", rounds=0))
+    expected, found = (warmer.load(path).samples() for path in (folder, tmp_path / "bundle"))
+    assert found.sources == expected.sources == {"left": "recorded", "right": "synthesised"}
+    assert [len(bucket) for bucket in found.buckets] == [len(one) for one in expected.buckets]
+    for ours, theirs in zip(found.feeds, expected.feeds, strict=True):
+        for name, value in theirs.items():
+            np.testing.assert_array_equal(ours[name], value)
+    assert _synthesis_of(tmp_path / "bundle")[0] == "False"
+
+
+def test_an_argument_replaces_the_buckets_that_were_specified(tmp_path: Path) -> None:
+    """The bundle's recorded inputs come first, as they do for a folder."""
+    folder = tmp_path / "sum"
+    graphs.addition(folder / "model.onnx")
+    np.savez(folder / "samples.npz", left=np.ones((1, 3)), right=np.ones((1, 3)))
+    (folder / "warmup.json").write_text('[{"left": {"shape": [4, 3]}}]')
+    build_bundle(Plan(folder, tmp_path / "bundle", rounds=0))
+    model = warmer.load(tmp_path / "bundle", warmup=[{"left": {"shape": [8, 3]}}])
+    assert [bucket.shapes["left"] for bucket in model.priming.buckets] == [[1, 3], [8, 3]]
+
+
+def test_text_is_kept_as_text(tmp_path: Path) -> None:
+    """Strings are Python's objects in numpy, which no bundle holds."""
+    model = graphs.identity(tmp_path / "model.onnx", "string", ("batch", 2))
+    build_bundle(Plan(model, tmp_path / "bundle", rounds=0))
+    assert warmer.load(tmp_path / "bundle").priming.primed
 
 
 def _unsupported(path: Path) -> Path:

@@ -117,7 +117,7 @@ def test_a_model_in_s3_is_loaded_and_primed(bucket: Any, tmp_path: Path) -> None
         bucket.upload_file(str(folder / name), BUCKET, f"v1/digits/{name}")
     model = warmer.load("s3://models/v1/digits")
     assert (model.name, model.priming.primed) == ("digits", True)
-    assert model.samples().sources == {"image": "recorded"}
+    assert model.sources == {"image": "recorded"}
     assert model.path.startswith(str(tmp_path / "tmp"))
 
 
@@ -258,6 +258,7 @@ def _manifest(**digests: bytes) -> bytes:
             "golden_inputs": [],
             "golden_outputs": [],
             "samples": None,
+            "inputs": None,
             "build": {},
         }
     ).encode()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import warmer
@@ -113,10 +115,29 @@ def test_a_folder_without_a_model_is_not_found(tmp_path: Path) -> None:
         warmer.load(tmp_path)
 
 
-def test_a_corrupt_model_is_not_served(tmp_path: Path, here: Environment) -> None:
-    """It fails INIT, and is not among the environment's models."""
-    (tmp_path / "model.onnx").write_text("<html>404</html>")
-    with pytest.raises(ModelCorrupt):
+def _truncated(path: Path) -> None:
+    content = graphs.lookup(path, rows=1000).read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def _unsupported(path: Path) -> None:
+    model = onnx.load(graphs.identity(path))
+    model.opset_import[0].version = 99
+    onnx.save(model, path)
+
+
+def _text(path: Path) -> None:
+    path.write_text("<html>404</html>")
+
+
+@pytest.mark.parametrize("make", [_truncated, _unsupported, _text, Path.touch])
+def test_what_is_no_model_is_not_served(
+    tmp_path: Path, here: Environment, make: Callable[[Path], object]
+) -> None:
+    """It fails INIT with an error that names file and remedy, and is not among the models."""
+    make(tmp_path / "model.onnx")
+    refused = rf"{tmp_path}/model\.onnx .*export or copy the model again"
+    with pytest.raises(ModelCorrupt, match=refused):
         warmer.load(tmp_path)
     assert not here.models
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import warmer
 from tests.warmer import graphs
@@ -138,3 +142,58 @@ def test_a_specification_that_does_not_fit_fails_the_load(tmp_path: Path) -> Non
     path = graphs.addition(tmp_path / "sum.onnx")
     with pytest.raises(ConfigurationError, match=r"warmup\[0\]\.middle"):
         warmer.load(path, policy="degrade", warmup={"middle": {"shape": [1]}})
+
+
+def test_large_rows_are_few(tmp_path: Path) -> None:
+    """Two pictures warm what ten do, and INIT has neither memory nor time to spare."""
+    path = tmp_path / "samples.npz"
+    wide = TensorSpec("x", "tensor(float)", np.dtype(np.float32), ("batch", None))
+    np.savez(path, x=np.ones((10, 100_000), np.float32))
+    assert len(Samples.of(Signature((wide,), ()), str(path)).feeds) == 2
+    np.savez(path, x=np.ones((10, 1_000), np.float32))
+    assert len(Samples.of(Signature((wide,), ()), str(path)).feeds) == 10
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_are_read_as_they_were_written(tmp_path: Path, order: Literal["C", "F"]) -> None:
+    """By row or by column, empty or not."""
+    path = tmp_path / "samples.npz"
+    left = np.array([[1, 2], [3, 4]], np.int16, order=order)
+    arrays: dict[str, NDArray[Any]] = {"left": left, "right": np.zeros((0, 2))}
+    np.savez(path, left=arrays["left"], right=arrays["right"])
+    read = read_recorded(str(path), ["left", "right"])
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+        assert read[name].dtype == array.dtype
+
+
+def test_a_file_that_has_changed_is_read_anew(tmp_path: Path) -> None:
+    """Archives are read by zipimport, which remembers where their members were."""
+    path = tmp_path / "samples.npz"
+    for size in (1, 1000, 10):
+        np.savez(path, left=np.arange(size))
+        assert read_recorded(str(path), ["left"])["left"].tolist() == list(range(size))
+
+
+def test_python_objects_are_never_read(tmp_path: Path) -> None:
+    """They are pickles: loading one would run whatever code it holds."""
+    path = tmp_path / "samples.npz"
+    np.savez(path, left=np.array([{}], object))
+    with pytest.raises(ModelCorrupt, match="Python objects"):
+        read_recorded(str(path), ["left"])
+
+
+def test_inputs_are_let_go_once_the_model_is_primed(tmp_path: Path) -> None:
+    """A function pays for its peak memory; who asks for them gets them again."""
+    graphs.addition(tmp_path / "sum" / "model.onnx")
+    np.savez(tmp_path / "sum" / "samples.npz", left=np.ones((1, 3)), right=np.ones((1, 3)))
+    model = warmer.load(tmp_path / "sum", budget_ms=0)
+    samples = model.samples()
+    kept = [weakref.ref(value) for value in samples.feeds[0].values()]
+    del samples
+    assert all(one() is not None for one in kept)
+    model.prime(10)
+    gc.collect()
+    assert [one() for one in kept] == [None, None]
+    assert model.sources == {"left": "recorded", "right": "recorded"}
+    assert model.samples().feeds[0]["left"].tolist() == [[1, 1, 1]]

@@ -99,6 +99,10 @@ def test_what_is_left_out_takes_the_same_sizes() -> None:
             ".fixed.range is [0, 300]; expected numbers from 0 to 255",
         ),
         (
+            [{"mask": {"shape": [1, 1], "data": "random", "range": [-1e39, 0]}}],
+            ".mask.range is [-1e+39, 0]; expected numbers from -3.40282e+38 to 3.40282e+38",
+        ),
+        (
             [{"mask": {"shape": [1, 1], "data": "random", "range": [0, float("nan")]}}],
             ".mask.range is [0, nan]; expected two numbers",
         ),

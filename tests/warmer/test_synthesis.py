@@ -99,10 +99,11 @@ def test_what_was_found_can_be_recorded(tmp_path: Path) -> None:
     """A bundle keeps it, so that INIT need not search: read back, it is the same."""
     path = embedding(tmp_path / "m.onnx", 40_000, 256)
     samples, signature = found(path), Session(str(path)).signature
-    arrays = samples.recordable(signature)
+    arrays = samples.arrays()
     assert arrays is not None
-    np.savez(tmp_path / "samples.npz", **arrays)  # type: ignore[arg-type]  # a stub's mistake
-    again = Samples.of(signature, str(tmp_path / "samples.npz"))
+    np.savez(tmp_path / "inputs.npz", **arrays)  # type: ignore[arg-type]  # a stub's mistake
+    again = Samples.read(str(tmp_path / "inputs.npz"), signature)
+    assert again.sources == samples.sources
     assert len(again.feeds) == len(samples.feeds)
     for one, other in zip(again.feeds, samples.feeds, strict=True):
         assert np.array_equal(one["ids"], other["ids"])

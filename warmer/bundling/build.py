@@ -31,7 +31,7 @@ from warmer.model.golden import DEFAULT_TOLERANCE, Golden, write_golden
 from warmer.model.manifest import MANIFEST_NAME, BundleFile, Manifest, Variant
 from warmer.model.model import Model
 from warmer.model.processor import architecture, layout_features
-from warmer.model.samples import SAMPLES_NAME, SPECIFICATION_NAME
+from warmer.model.samples import INPUTS_NAME, SAMPLES_NAME, SPECIFICATION_NAME
 from warmer.model.session import Threads, onnxruntime_version
 from warmer.model.signature import TensorSpec
 from warmer.model.store import MODEL_NAME, ModelFiles, locate
@@ -42,6 +42,9 @@ HALF_TOLERANCE = 1e-2
 """The default tolerance of a model that gives 16-bit or narrower floats."""
 
 GOLDEN_NAME = "golden.npz"
+
+MOST_BYTES = 16 << 20
+"""Warm-up inputs that take more than that are found again at INIT, rather than stored."""
 
 
 def build_bundle(plan: Plan) -> Manifest:
@@ -90,7 +93,7 @@ class _Build:
             measure(self._original, candidates, self._trials, feeds, plan.rounds)
         kept = self._assemble(chosen(candidates), whole)
         golden = self._write_golden(whole)
-        samples = self._write_samples(whole)
+        inputs = self._write_inputs(whole)
         manifest = Manifest(
             architecture=architecture(),
             onnxruntime=onnxruntime_version(),
@@ -100,7 +103,8 @@ class _Build:
             golden=GOLDEN_NAME if golden else None,
             golden_inputs=tuple(golden.inputs) if golden else (),
             golden_outputs=tuple(golden.outputs) if golden else (),
-            samples=samples,
+            samples=SAMPLES_NAME if self._files.samples else None,
+            inputs=inputs,
             build=self._for_people(candidates, checked),
         )
         (whole / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
@@ -182,19 +186,19 @@ class _Build:
         write_golden(str(whole / GOLDEN_NAME), golden)
         return golden
 
-    def _write_samples(self, whole: Path) -> str | None:
-        """Keep what was recorded and specified, or else what was synthesised, so that INIT need not
-        look for it again; the file's name, or None where arrays cannot hold it."""
-        if self._files.specification is not None:
-            shutil.copyfile(self._files.specification, whole / SPECIFICATION_NAME)
+    def _write_inputs(self, whole: Path) -> str | None:
+        """Keep what was recorded, and what the warm-up takes of that, specifications and synthesis,
+        so that INIT need not look for it again; its file's name, or None where that must be done.
+        """
         if self._files.samples is not None:
             shutil.copyfile(self._files.samples, whole / SAMPLES_NAME)
-        else:
-            arrays = self._samples.recordable(self._signature)
-            if self._files.specification is not None or arrays is None:
-                return None
-            _save(whole / SAMPLES_NAME, arrays)
-        return SAMPLES_NAME
+        arrays = self._samples.arrays()
+        if arrays is not None and sum(array.nbytes for array in arrays.values()) <= MOST_BYTES:
+            _save(whole / INPUTS_NAME, arrays)
+            return INPUTS_NAME
+        if self._files.specification is not None:
+            shutil.copyfile(self._files.specification, whole / SPECIFICATION_NAME)
+        return None
 
     def _variant(self, candidate: Candidate) -> Variant:
         uses_weights = any(

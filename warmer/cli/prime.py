@@ -56,7 +56,7 @@ def prime(model: str, as_json: bool, runs: int, least_runs: int, budget_ms: floa
 
 def describe(model: Model) -> dict[str, object]:
     """The model's inputs with the source of their samples, and its priming report, JSON-able."""
-    sources = model.samples().sources
+    sources = model.sources
     return {
         "model": model.name,
         "path": model.path,
@@ -77,7 +77,7 @@ def _show(model: Model) -> None:
     console = Console()
     console.print(f"{model.name} ({model.path})", markup=False, highlight=False, soft_wrap=True)
     inputs = Table("input", "dtype", "shape", "samples")
-    sources = model.samples().sources
+    sources = model.sources
     for spec in model.signature.inputs:
         shape = ", ".join("?" if size is None else str(size) for size in spec.shape)
         inputs.add_row(escape(spec.name), spec.type_name, escape(f"({shape})"), sources[spec.name])

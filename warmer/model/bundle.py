@@ -30,7 +30,8 @@ class BundledSession:
     The files that are used are compared with the manifest's sizes and checksums, the weights while
     the session is being made. Before the first inference is answered, the golden input is run and
     its outputs compared; a variant whose outputs differ gives way to the next. `variant` names the
-    one in use, `passed_over` says of each that was not used why.
+    one in use, `passed_over` says of each that was not used why; `inputs` is the path of the file
+    with complete warm-up inputs, or None.
 
     `manifest` is the path of manifest.json; the attempts' markers are kept below TMPDIR, or /tmp.
     Raises ModelCorrupt for a file that is missing or not as the manifest says, and BundleMismatch
@@ -43,6 +44,10 @@ class BundledSession:
         self._markers = f"{os.environ.get('TMPDIR') or '/tmp'}/warmer-{os.getuid()}"
         self.passed_over: list[str] = []
         self._files = BundleFiles(self._folder, self._manifest.files)
+        self.inputs: str | None = None
+        if self._manifest.inputs is not None:
+            self._files.verify(self._manifest.inputs)
+            self.inputs = os.path.join(self._folder, self._manifest.inputs)
         if self._manifest.samples is not None:
             self._files.verify(self._manifest.samples)
         self._left = list(self._manifest.variants)

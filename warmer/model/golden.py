@@ -81,6 +81,8 @@ def _difference(expected: NDArray[Any], actual: NDArray[Any]) -> float:
         return float("inf")
     if expected.dtype.kind not in "fc":
         return 0.0 if np.array_equal(expected, actual) else float("inf")
+    if np.array_equal(expected, actual):
+        return 0.0  # as they are on the processor of the build, without copies of 64 bits
     finite = np.isfinite(expected)
     if not np.array_equal(expected[~finite], actual[~finite], equal_nan=True):
         return float("inf")

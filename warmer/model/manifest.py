@@ -63,8 +63,9 @@ class Manifest(Record):
     `architecture` and `onnxruntime` (its version) are those of the build. `variants` come in the
     order in which they are to be tried. `tolerance` is how far an output may be from the golden one
     (see `golden.difference`); `golden_inputs` and `golden_outputs` name the tensors in the file
-    `golden`, which is None where no output can be compared. `samples` is the file with warm-up
-    inputs, or None. `build` holds what only people read. `digest` is the checksum of the manifest.
+    `golden`, which is None where no output can be compared. `samples` is the file with recorded
+    inputs, or None, and `inputs` that with complete warm-up inputs (see `Samples.read`). `build`
+    holds what only people read. `digest` is the checksum of the manifest.
     """
 
     architecture: str
@@ -77,6 +78,7 @@ class Manifest(Record):
     golden_outputs: tuple[str, ...]
     samples: str | None
     build: Mapping[str, Any]
+    inputs: str | None = None
     digest: str = ""
 
     def to_json(self) -> str:
@@ -117,6 +119,7 @@ def read_manifest(path: str) -> Manifest:
         golden_outputs=reader.texts(top, "golden_outputs"),
         samples=reader.file_name(top, "samples", optional=True),
         build=reader.object(top.get("build"), "build"),
+        inputs=reader.file_name(top, "inputs", optional=True),
         digest=checksum(content),
     )
     reader.check_references(manifest)
@@ -193,7 +196,11 @@ class _Reader:
 
     def check_references(self, manifest: Manifest) -> None:
         used = [name for variant in manifest.variants for name in variant.files]
-        used += [name for name in (manifest.golden, manifest.samples) if name is not None]
+        used += [
+            name
+            for name in (manifest.golden, manifest.samples, manifest.inputs)
+            if name is not None
+        ]
         for name in used:
             if name not in manifest.files:
                 raise self.refuse(f"has no {name!r} among its files")

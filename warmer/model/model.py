@@ -43,8 +43,12 @@ class Model:
         self._policy = policy
         self._samples_path = files.samples
         self._samples: Samples | None = None
+        self._sources: Mapping[str, str] | None = None
         self._session = _open(files)
         self._specification = _specification(files, warmup, self._session.signature)
+        self._inputs_path: str | None = None
+        if self._specification is None and not isinstance(self._session, Session):
+            self._inputs_path = self._session.inputs
         self._priming = Priming(
             lambda: self.samples().feeds,
             self.run,
@@ -67,12 +71,14 @@ class Model:
         return self._session.run(self._session.signature.convert(feeds))
 
     def samples(self) -> Samples:
-        """The warm-up inputs.
+        """The warm-up inputs; they are let go once they have primed the model, and found again.
 
         Raises ModelCorrupt or ModelInputError for recorded ones amiss, and PrimingError where none
         are found that the model runs with.
         """
-        if self._samples is None:
+        if self._samples is None and self._inputs_path is not None:
+            self._samples = Samples.read(self._inputs_path, self.signature)
+        elif self._samples is None:
             self._samples = Samples.of(
                 self.signature,
                 self._samples_path,
@@ -82,12 +88,25 @@ class Model:
             )
         return self._samples
 
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """For each input, whether its warm-up values are recorded, specified or synthesised.
+
+        Raises what `samples` raises.
+        """
+        if self._sources is None:
+            self._sources = self.samples().sources
+        return self._sources
+
     def prime(self, budget_seconds: float) -> PrimingReport:
         """Begin the priming, or go on with it, for at most `budget_seconds`.
 
         Raises PrimingError where a warm-up inference fails and the policy is "raise".
         """
         report = self._priming.go_on(budget_seconds)
+        if self._samples is not None and not self.pending:
+            self._sources = self._samples.sources
+            self._samples = None
         if report.error is not None and self._policy == "raise":
             raise PrimingError(
                 f"priming {self.name!r} failed: {report.error}; correct the model or its recorded "

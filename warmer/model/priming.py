@@ -95,8 +95,9 @@ class Priming:
     """The priming of one model: it may begin in INIT and go on in a ping.
 
     `feeds()` gives the warm-up inputs, called when the priming begins, and `infer(feeds)` makes one
-    inference; a ModelError of either ends the priming and is reported. `least_runs` and `most_runs`
-    count for each bucket. `clock` and `reads` are as for Runs.
+    inference; a ModelError of either ends the priming and is reported. The inputs are let go when
+    nothing is left to do. `least_runs` and `most_runs` count for each bucket. `clock` and `reads`
+    are as for Runs.
     """
 
     def __init__(
@@ -114,7 +115,8 @@ class Priming:
         self._limits = {"least_runs": least_runs, "most_runs": most_runs}
         self._clock = clock
         self._reads = reads
-        self._buckets: list[tuple[Bucket, Runs]] | None = None
+        self._inputs: list[Sequence[Feeds]] = []
+        self._buckets: list[tuple[Shapes, Runs]] | None = None
         self._failure: ModelError | None = None
 
     @property
@@ -133,13 +135,13 @@ class Priming:
             buckets = [runs for _, runs in self._buckets or ()]
             working = self._go_on_each(buckets, deadline, up_to=2)
             self._go_on_each(working, deadline)
+            if not self.pending:
+                self._inputs.clear()
         return self.report()
 
     def report(self) -> PrimingReport:
         """What has been done up to now."""
-        buckets = [
-            BucketReport(bucket.shapes, runs.report()) for bucket, runs in self._buckets or ()
-        ]
+        buckets = [BucketReport(shapes, runs.report()) for shapes, runs in self._buckets or ()]
         reports = [bucket.report for bucket in buckets]
         first = reports[0] if reports else None
         errors = [report.error for report in reports if report.error is not None]
@@ -177,11 +179,13 @@ class Priming:
             except ModelError as error:
                 self._failure = error
                 return False
-            self._buckets = [(bucket, self._runs(bucket.feeds)) for bucket in buckets]
+            self._inputs = [bucket.feeds for bucket in buckets]
+            self._buckets = [(one.shapes, self._runs(place)) for place, one in enumerate(buckets)]
         return True
 
-    def _runs(self, feeds: Sequence[Feeds]) -> Runs:
+    def _runs(self, bucket: int) -> Runs:
         def infer(run: int) -> None:
+            feeds = self._inputs[bucket]
             self._infer(feeds[run % len(feeds)])
 
         return Runs(

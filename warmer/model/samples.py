@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from math import prod
 from typing import TYPE_CHECKING, Any
 from zipimport import ZipImportError, zipimporter
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from warmer.model.signature import Feeds, Signature
     from warmer.model.specification import Specification
 
-__all__ = ["SAMPLES_NAME", "SPECIFICATION_NAME", "Samples", "read_recorded"]
+__all__ = ["INPUTS_NAME", "SAMPLES_NAME", "SPECIFICATION_NAME", "Samples", "read_recorded"]
 
 SAMPLES_NAME = "samples.npz"
 """A file of this name beside the model holds recorded inputs: arrays by input name."""
@@ -27,7 +28,12 @@ SAMPLES_NAME = "samples.npz"
 SPECIFICATION_NAME = "warmup.json"
 """A file of this name beside the model specifies inputs: see `warmer.model.specification`."""
 
+INPUTS_NAME = "inputs.npz"
+"""A bundle's file of this name holds complete samples, as `Samples.arrays` gives them."""
+
 _MOST_ROWS = 32  # more different inputs than that teach the model's memory nothing new
+_MOST_BYTES = 256 << 10
+"""More than two rows are taken as long as all have fewer bytes: they take memory, and INIT time."""
 
 
 class Samples(Record):
@@ -85,25 +91,53 @@ class Samples(Record):
         sources.update(dict.fromkeys(recorded, "recorded"))
         return cls(tuple(buckets) or (synthesis.complete({}),), sources)
 
-    def recordable(self, signature: Signature) -> dict[str, NDArray[Any]] | None:
-        """The first bucket as arrays by input name that give the same inputs when they are read.
+    @classmethod
+    def read(cls, path: str, signature: Signature) -> Samples:
+        """The samples whose `arrays` the .npz file at `path` holds, and nothing else is needed.
 
-        None where arrays cannot say it: sequences, inputs left out, batches of more than one.
+        Raises ModelCorrupt where it cannot be read, and ModelInputError where it does not fit.
         """
-        if not signature.inputs:
-            return None
-        arrays: dict[str, NDArray[Any]] = {}
-        for spec in signature.inputs:
-            values = [feeds[spec.name] for feeds in self.buckets[0]]
-            if not all(isinstance(value, np.ndarray) for value in values):
-                return None
-            by_row = bool(spec.shape) and not isinstance(spec.shape[0], int)
-            if by_row and all(value.shape[0] == 1 for value in values):
-                arrays[spec.name] = np.concatenate(values)
-            elif not by_row and all(np.array_equal(value, values[0]) for value in values):
-                arrays[spec.name] = values[0]
-            else:
-                return None
+        names = [spec.name for spec in signature.inputs]
+        known = read_recorded(path, ["counts", "sources"])
+        if len(known) != 2:
+            raise ModelCorrupt(f"{path} holds no samples of a bundle: make the bundle again")
+        counts = known["counts"].tolist()
+        keys = [f"{bucket}.{n}" for bucket in range(len(counts)) for n in range(len(names))]
+        arrays = read_recorded(path, keys)
+        buckets = tuple(
+            tuple(
+                signature.convert(
+                    {
+                        name: arrays[f"{bucket}.{n}"][one]
+                        for n, name in enumerate(names)
+                        if f"{bucket}.{n}" in arrays
+                    }
+                )
+                for one in range(count)
+            )
+            for bucket, count in enumerate(counts)
+        )
+        return cls(buckets, dict(zip(names, known["sources"].tolist(), strict=True)))
+
+    def arrays(self) -> dict[str, NDArray[Any]] | None:
+        """All of it as arrays by name, for `read`; None where arrays cannot say it.
+
+        "counts" has the number of sets in each bucket, "sources" each input's, and "B.N" the values
+        of the input numbered N in bucket B, one set after the other. Sequences and inputs left out
+        are no arrays.
+        """
+        arrays: dict[str, NDArray[Any]] = {
+            "counts": np.array([len(bucket) for bucket in self.buckets]),
+            "sources": np.array(list(self.sources.values()), np.str_),
+        }
+        for bucket, sets in enumerate(self.buckets):
+            for number, name in enumerate(self.sources):
+                values = [feeds[name] for feeds in sets]
+                if len({np.shape(value) for value in values if isinstance(value, np.ndarray)}) != 1:
+                    return None
+                if not all(isinstance(value, np.ndarray) for value in values):
+                    return None
+                arrays[f"{bucket}.{number}"] = np.stack(values)
         return arrays
 
 
@@ -123,6 +157,8 @@ def _rows(
     count = min((len(recorded[name]) for name in by_row), default=1)
     if count == 0:
         raise ModelCorrupt(f"{path} holds an input without rows: record one or more")
+    row_bytes = sum(recorded[name][0].nbytes for name in by_row)
+    most = max(2, min(_MOST_ROWS, _MOST_BYTES // max(row_bytes, 1)))
     return tuple(
         signature.convert_some(
             {
@@ -130,7 +166,7 @@ def _rows(
                 for name, array in recorded.items()
             }
         )
-        for row in range(min(count, _MOST_ROWS))
+        for row in range(min(count, most))
     )
 
 
@@ -144,15 +180,32 @@ def read_recorded(path: str, names: Iterable[str]) -> dict[str, NDArray[Any]]:
     try:
         # numpy.load reads the same through `zipfile`, whose import takes 20 to 30 ms.
         archive = zipimporter(path)
+        archive.invalidate_caches()  # the file may be another than that which was read before
         for name in names:
             try:
                 content = archive.get_data(f"{name}.npy")
             except OSError:  # the archive has no such member
                 continue
-            arrays[name] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+            arrays[name] = _array(content)
     except (ZipImportError, ValueError, EOFError) as error:
         raise ModelCorrupt(
             f"{path} cannot be read ({error}); write it with numpy.savez, one numeric or "
             "fixed-width string array for each input"
         ) from error
     return arrays
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    """The array in an .npy file: its data are not copied. Raises ValueError."""
+    file = io.BytesIO(content)
+    header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(np.lib.format.read_magic(file))
+    if header is None:  # names of fields beyond Latin-1, which no tensor has
+        raise ValueError("a structured array")
+    shape, by_column, dtype = header(file)
+    if dtype.hasobject:
+        raise ValueError("an array of Python objects")
+    array = np.frombuffer(content, dtype, prod(shape), file.tell())
+    return array.reshape(shape, order="F" if by_column else "C")

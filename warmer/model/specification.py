@@ -186,6 +186,10 @@ def _range(limits: object, spec: TensorSpec, key: str) -> tuple[float, float]:
         held = np.iinfo(np.dtype(spec.dtype))
         if not held.min <= limits[0] < limits[1] <= int(held.max) + 1:
             raise ConfigurationError(key, limits, f"numbers from {held.min} to {held.max}")
+    if kind == "f":
+        greatest = float(np.finfo(np.dtype(spec.dtype)).max)
+        if not -greatest <= limits[0] < limits[1] <= greatest:
+            raise ConfigurationError(key, limits, f"numbers from {-greatest:g} to {greatest:g}")
     return limits[0], limits[1]
 
 
