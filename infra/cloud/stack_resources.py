@@ -11,7 +11,7 @@ from moto.cloudformation.exceptions import ValidationError
 from infra.cloud.declared import Declared
 from infra.cloud.dependencies import creation_order
 
-__all__ = ["Announce", "OrderedResources", "reason", "with_stack_tags"]
+__all__ = ["Announce", "OrderedResources", "reason", "remove_no_values", "with_stack_tags"]
 
 Announce = Callable[[str, str, str, str | None], None]
 
@@ -154,3 +154,18 @@ def with_stack_tags(
 def reason(error: Exception) -> str:
     """What an error says, without the HTTP response that moto makes of it."""
     return str(getattr(error, "message", None) or error)
+
+
+def remove_no_values() -> None:
+    """Make moto take items that are AWS::NoValue out of lists, as it does with properties."""
+    resolve = parsing.clean_json
+    if resolve.__module__ == __name__:
+        return  # done before
+
+    def resolved(value: Any, resources: parsing.ResourceMap) -> Any:
+        if isinstance(value, list):
+            items = [resolved(item, resources) for item in value]
+            return [item for item in items if item is not None]
+        return resolve(value, resources)
+
+    vars(parsing)["clean_json"] = resolved

@@ -18,7 +18,7 @@ from moto.cloudformation import models, parsing, urls
 from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Event, Stack
 
-from infra.cloud.stack_resources import OrderedResources, reason
+from infra.cloud.stack_resources import OrderedResources, reason, remove_no_values
 from infra.cloud.support import without_effect
 from infra.cloud.transform import parameter_values, plain_template
 
@@ -271,5 +271,6 @@ def install(settled: Callable[[], None] = lambda: None) -> None:
     settled: called when a change of a stack has ended.
     """
     LocalCloudFormation.settled = staticmethod(settled)
+    remove_no_values()
     vars(models)["ResourceMap"] = OrderedResources
     models.cloudformation_backends.backend = LocalCloudFormation

@@ -108,31 +108,3 @@ def test_an_event_invoke_configuration_has_limits(config: dict[str, Any], said: 
     """
     with pytest.raises(InvalidParameterValueException, match=said):
         merged(EventInvokeConfig(), config)
-
-
-def test_numbers_of_a_template_are_text_in_variables(control: ControlPlane) -> None:
-    """CloudFormation takes a number or boolean where a string is expected.
-
-    AWS page: CloudFormation template reference, "AWS::Lambda::Function Environment" (Variables:
-    Object of String).
-    """
-    variables = {"SECONDS": {"Ref": "Seconds"}, "RATE": 0.5, "ON": True, "NAME": "007"}
-    template = {
-        "Parameters": {"Seconds": {"Type": "Number", "Default": 600}},
-        "Resources": {
-            "Function": {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "Code": control.upload("code", "def handler(event, context): return event\n"),
-                    "Environment": {"Variables": variables},
-                    "FunctionName": "sample",
-                    "Handler": "app.handler",
-                    "Role": control.role,
-                    "Runtime": "python3.12",
-                },
-            }
-        },
-    }
-    control.deploy(template)
-    found = control.functions.resolve("sample", None).version.variables
-    assert found == {"SECONDS": "600", "RATE": "0.5", "ON": "true", "NAME": "007"}
