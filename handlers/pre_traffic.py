@@ -4,6 +4,8 @@
     WARMER_ALIAS         the alias that is to move; default live
     WARMER_CONCURRENCY   environments that the warmer keeps warm; default 1
     WARMER_UNPRIMED      refuse (default) or allow a version with a model whose priming fails
+    WARMER_RAMP          how the alias's requests shift, as a target's ramp; default all at once
+    WARMER_IDLE_LIFETIME_SECONDS   how far ahead of that to warm; as the warmer has it; default 300
 
 The lifecycle event does not name the version, hence the first variable. (`!Ref Function.Alias`
 would make a cycle: the alias waits for its hook.)
@@ -23,7 +25,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from warmer.aws import LambdaInvoker
@@ -36,6 +38,7 @@ from warmer.fleet.lifecycle import LifecycleEvent
 from warmer.fleet.prewarm import Need, beside_live_traffic, judge, need_of
 from warmer.fleet.report import WaveReport
 from warmer.fleet.run import warm
+from warmer.fleet.shift import TrafficShift
 from warmer.fleet.target import MAX_CONCURRENCY, Target
 from warmer.telemetry import Metric, emit, log
 
@@ -46,6 +49,7 @@ VERSION_KEY = "WARMER_VERSION"
 ALIAS_KEY = "WARMER_ALIAS"
 CONCURRENCY_KEY = "WARMER_CONCURRENCY"
 UNPRIMED_KEY = "WARMER_UNPRIMED"
+RAMP_KEY = "WARMER_RAMP"
 
 WAVE_RESERVE_SECONDS = 12.0
 """What the wave leaves of the function's time: a second by which its last answer may be late, and
@@ -83,6 +87,7 @@ class HookSettings:
     alias: str
     concurrency: int
     allow_unprimed: bool
+    share: float = 1.0
 
     @property
     def function(self) -> str:
@@ -106,7 +111,21 @@ def read_settings(variables: Mapping[str, str]) -> HookSettings:
     unprimed = variables.get(UNPRIMED_KEY) or "refuse"
     if unprimed not in ("refuse", "allow"):
         raise ConfigurationError(UNPRIMED_KEY, unprimed, "refuse or allow")
-    return HookSettings(version, alias, int(number), unprimed == "allow")
+    return HookSettings(version, alias, int(number), unprimed == "allow", _share(variables))
+
+
+def _share(variables: Mapping[str, str]) -> float:
+    """The largest share that the version gets for as long as the hook's wave stays warm."""
+    text = variables.get(RAMP_KEY)
+    if not text:
+        return 1.0
+    from warmer.fleet.configuration import read_idle_seconds  # schedules too: for those who ask
+
+    idle_seconds = read_idle_seconds(variables)
+    try:
+        return TrafficShift.parse(text).share_within(0.0, idle_seconds)
+    except ConfigurationError as error:
+        raise ConfigurationError(RAMP_KEY, error.value, error.expected) from error
 
 
 def handler(event: object, context: Context) -> dict[str, object]:
@@ -122,6 +141,7 @@ def handler(event: object, context: Context) -> dict[str, object]:
     with _reporting(lifecycle, deadline - WATCHDOG_RESERVE_SECONDS) as hook:
         settings = read_settings(os.environ)
         need = need_of(settings.function, settings.alias, settings.concurrency, METRICS, FUNCTIONS)
+        need = replace(need, share=settings.share)
         report = _warm(settings, need, deadline - WAVE_RESERVE_SECONDS)
         judgement = judge(report, settings.allow_unprimed)
         log("wave", {**report.as_dict(), "deployment": lifecycle.deployment_id})

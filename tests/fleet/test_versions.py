@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from tests.fleet.situations import NOON
+from tests.fleet.situations import NOON, situation
 from warmer.aws.functions import Alias
 from warmer.errors import FunctionNotFound, ServiceError
 from warmer.fleet import Target
+from warmer.fleet.shift import environments_for
 from warmer.fleet.versions import LiveVersions
 
 LIVE = Target("digits", "live", 10)
@@ -151,3 +153,21 @@ def test_an_alias_that_may_not_be_read_is_a_problem_with_its_remedy() -> None:
 
     assert len(versions.subjects(LIVE, NOON)) == 1
     assert "the role needs lambda:GetAlias" in versions.problems[0]
+
+
+def test_a_ramp_says_how_much_of_an_arriving_version_is_wanted_next() -> None:
+    """Until a run in five minutes, and one more that it may be late; a wave lasts ten.
+
+    AWS page: "Working with deployment configurations in CodeDeploy".
+    """
+    target = replace(LIVE, ramp="Linear10PercentEvery1Minute")
+    versions = LiveVersions(Settings({"digits:live": Alias("7", {"8": 0.1})}))
+    versions.begin([target], NOON)
+
+    old, new = versions.subjects(target, NOON)
+
+    assert (new.share, new.rising, old.share) == (0.1, True, 0.9)
+    assert new.routing.endswith("and more as its ramp says: Linear10PercentEvery1Minute")
+    assert new.number(situation()) == environments_for(10, 0.7)
+    assert new.lasting(situation()) == 10
+    assert new.wave(5).ramp is None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from warmer.errors import ConfigurationError
 from warmer.fleet.expressions import Schedule, parse
 
-__all__ = ["UpkeepSettings"]
+__all__ = ["UpkeepSettings", "read_idle_seconds"]
 
 SCHEDULE_KEY = "WARMER_SCHEDULE"
 IDLE_KEY = "WARMER_IDLE_LIFETIME_SECONDS"
@@ -37,7 +37,7 @@ class UpkeepSettings:
         """The settings. Raises ConfigurationError, which names the variable."""
         return cls(
             _schedule(variables.get(SCHEDULE_KEY, "")),
-            _idle_seconds(variables.get(IDLE_KEY) or str(DEFAULT_IDLE_SECONDS)),
+            read_idle_seconds(variables),
             variables.get(TABLE_KEY, ""),
         )
 
@@ -49,7 +49,9 @@ def _schedule(text: str) -> Schedule | None:
         raise ConfigurationError(SCHEDULE_KEY, text, error.expected) from error
 
 
-def _idle_seconds(text: str) -> float:
+def read_idle_seconds(variables: Mapping[str, str]) -> float:
+    """WARMER_IDLE_LIFETIME_SECONDS alone. Raises ConfigurationError, which names it."""
+    text = variables.get(IDLE_KEY) or str(DEFAULT_IDLE_SECONDS)
     try:
         seconds = float(text)
     except ValueError:

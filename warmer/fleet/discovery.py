@@ -3,6 +3,7 @@
     warmer:concurrency = 5                     required; a function with it is a target
     warmer:qualifier   = live                  version or alias; without it, $LATEST
     warmer:schedule    = mon-fri 08:00-18:00=20 @Europe/Berlin
+    warmer:ramp        = Linear10PercentEvery1Minute
 
 A list of targets is taken as a whole or not at all. Tags belong to many hands: what one function
 has wrong is reported, and the others are warmed.
@@ -25,6 +26,7 @@ TAG_FIELDS = {
     CONCURRENCY_TAG: "concurrency",
     "warmer:qualifier": "qualifier",
     "warmer:schedule": "schedule",
+    "warmer:ramp": "ramp",
 }
 PREFIX = "warmer:"
 

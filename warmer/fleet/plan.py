@@ -17,6 +17,7 @@ from warmer.errors import ConfigurationError
 from warmer.fleet.demand import held_until
 from warmer.fleet.knowledge import Knowledge
 from warmer.fleet.price import PRICES
+from warmer.fleet.shift import TrafficShift, environments_for
 from warmer.fleet.target import Target
 
 __all__ = ["Action", "Decision", "Plan", "Situation", "Subject", "make_plan", "wave_price"]
@@ -91,7 +92,8 @@ class Subject:
     leads to one version, else the version. `share` is the part of the target's requests that the
     version has or is about to get, and `routing` says that in words where it is not all.
     `provisioned` counts its provisioned environments (None: not asked). `measured` says whether a
-    metric of CloudWatch tells of this version alone. `probed` and `looked` are about this run.
+    metric of CloudWatch tells of this version alone. `rising`: the share is what it has, and the
+    target's ramp tells what it gets next. `probed` and `looked` are about this run.
     """
 
     target: Target
@@ -101,6 +103,7 @@ class Subject:
     routing: str = ""
     provisioned: int | None = None
     measured: bool = True
+    rising: bool = False
     known: Knowledge = field(default_factory=Knowledge)
     probed: bool = False
     looked: bool = False
@@ -111,15 +114,25 @@ class Subject:
         return f"{self.target.function}:{self.version or self.qualifier or '$LATEST'}"
 
     def number(self, situation: Situation) -> int:
-        """Environments of this version that are wanted until the next run.
+        """Environments of this version that are wanted until the next run."""
+        return self._number(situation, situation.wanted_until)
 
-        An alias draws the version of each request by its weight, so that of n concurrent requests
-        a binomial number meets this one: its mean, and two standard deviations.
+    def lasting(self, situation: Situation) -> int:
+        """Environments of it that are wanted for as long as a wave of now holds them, T.
+
+        Where its share rises, one wave then serves several runs: each occupies environments that
+        users may want at that moment.
         """
+        lasts = max(situation.wanted_until, situation.now + situation.idle_seconds)
+        return self._number(situation, lasts if self.rising else situation.wanted_until)
+
+    def _number(self, situation: Situation, until: float) -> int:
         wanted = self.target.wanted(situation.now, situation.wanted_until)
-        mean = wanted * self.share
-        margin = 2 * math.sqrt(mean * (1 - self.share)) if self.share < 1 else 0.0
-        return min(wanted, math.ceil(mean + margin - 1e-9))
+        share = self.share
+        if self.rising:
+            shift = TrafficShift.parse(self.target.ramp)
+            share = shift.share_within(share, until - situation.now)
+        return environments_for(wanted, share)
 
     @property
     def name(self) -> str:
@@ -129,7 +142,9 @@ class Subject:
 
     def wave(self, number: int) -> Target:
         """The target of a wave of `number` pings, at least 1."""
-        return replace(self.target, qualifier=self.qualifier, concurrency=number, schedule=None)
+        return replace(
+            self.target, qualifier=self.qualifier, concurrency=number, schedule=None, ramp=None
+        )
 
 
 @dataclass(frozen=True)
@@ -207,7 +222,8 @@ def _decide_by_window(subject: Subject, number: int, situation: Situation) -> De
         if could_hold:
             reason = "live traffic may have kept it warm, and asking costs less than that saves"
             return Decision(subject, Action.LOOK, number, reason)
-    return Decision(subject, Action.PING, number, _why_ping(subject, number, held, situation))
+    reason = _why_ping(subject, number, held, situation)
+    return Decision(subject, Action.PING, subject.lasting(situation), reason)
 
 
 def _why_ping(subject: Subject, number: int, held: float, situation: Situation) -> str:

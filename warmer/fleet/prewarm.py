@@ -13,6 +13,10 @@ How large that pool is, from what each source costs (prices: `warmer.fleet.price
 - less the alias's provisioned concurrency, which Lambda itself moves to the new version (Lambda
   developer guide, "Configuring provisioned concurrency for a function"): free to ask.
 
+Where the traffic shifts by and by (`warmer.fleet.shift`), the new version needs the part of that
+pool which its share needs, as far ahead as the environments stay warm; the warmer goes on from
+there. Then both versions together need little more than the pool of one.
+
 A source that cannot be read is left out and noted; the configured number remains.
 """
 
@@ -27,6 +31,7 @@ from warmer.aws.metrics import MINUTE_SECONDS
 from warmer.errors import WarmerError
 from warmer.fleet.budget import ConcurrencyLimits
 from warmer.fleet.report import Outcome, WaveReport
+from warmer.fleet.shift import environments_for
 from warmer.fleet.target import MAX_CONCURRENCY
 
 __all__ = ["Judgement", "Need", "beside_live_traffic", "judge", "need_of"]
@@ -73,18 +78,21 @@ class Need:
 
     `configured` is the number that the warmer keeps, `observed` the alias's largest concurrency of
     late (None: not known), `provisioned` what Lambda moves by itself. `notes` says what could not
-    be read, a sentence each.
+    be read, a sentence each. `share` is the version's largest share of the requests, above 0 to 1,
+    until the warmer takes over.
     """
 
     configured: int
     observed: int | None = None
     provisioned: int = 0
     notes: tuple[str, ...] = ()
+    share: float = 1.0
 
     @property
     def concurrency(self) -> int:
         """Environments to warm: at least one, which proves that the version can be primed."""
-        wanted = max(self.configured, self.observed or 0) - self.provisioned
+        pool = max(self.configured, self.observed or 0)
+        wanted = environments_for(pool, self.share) - self.provisioned
         return min(max(wanted, 1), MAX_CONCURRENCY)
 
     def as_dict(self) -> dict[str, object]:

@@ -13,6 +13,7 @@ from warmer.fleet.budget import ConcurrencyBudget, ConcurrencyLimits, open_files
 from warmer.fleet.clock import SYSTEM_CLOCK, Clock
 from warmer.fleet.dispatch import Dispatcher
 from warmer.fleet.report import UNREACHED, Outcome, WaveReport
+from warmer.fleet.scaling import ScalingRate
 from warmer.fleet.spread import DispatchSpread
 from warmer.fleet.target import Target
 from warmer.fleet.wave import LEAST_ROUND_SECONDS, Wave, WaveSettings, not_run
@@ -44,10 +45,12 @@ def warm(
 
     Waves begin in that order. Their pings are sent one wave after the other, and as many waves wait
     for their answers side by side as all their pings together stay within `limits` (by default:
-    none are known) and this process's open files. A target for which no time is left before
-    `deadline` (seconds of the monotonic clock), or that comes after a throttle of the whole account
-    or after Lambda could not be reached at all, is reported as not run: not ok, and why. Waves that
-    are under way then send nothing more. Must not be called in a running event loop.
+    none are known) and this process's open files. Waves to one function wait for each other where
+    they would scale it faster than Lambda lets it (`warmer.fleet.scaling`). A target for which no
+    time is left before `deadline` (seconds of the monotonic clock), or that comes after a throttle
+    of the whole account or after Lambda could not be reached at all, is reported as not run: not
+    ok, and why. Waves that are under way then send nothing more. Must not be called in a running
+    event loop.
     """
 
     async def run() -> list[WaveReport]:
@@ -82,6 +85,7 @@ class _Run:
         self._halt = ""
         self._reached = False
         self._under_way: set[Wave] = set()
+        self._scaling = ScalingRate(dispatcher.clock.monotonic)
 
     async def warm(self, target: Target) -> WaveReport:
         """Warm one target when its turn has come."""
@@ -96,7 +100,9 @@ class _Run:
             self._deadline,
             lambda answer: self._learn(target, answer),
         )
-        async with self._dispatcher.budget.slots(wave.size + wave.spare):
+        most = wave.size + wave.spare
+        await self._wait_for_room(target, most)
+        async with self._dispatcher.budget.slots(most):
             left = self._deadline - clock.monotonic()
             if not self._halt and left < LEAST_ROUND_SECONDS:
                 self._halt = f"{left:.1f} s were left"
@@ -107,9 +113,20 @@ class _Run:
                 return not_run(target, reason, clock.time())
             self._under_way.add(wave)
             try:
-                return await wave.run()
+                report = await wave.run()
             finally:
                 self._under_way.discard(wave)
+            self._scaling.give_back(target.name, max(most - report.new, 0))
+            return report
+
+    async def _wait_for_room(self, target: Target, count: int) -> None:
+        """Wait, within the run's time, until so many environments may be made."""
+        clock = self._dispatcher.clock
+        seconds = min(
+            self._scaling.take(target.name, count), max(self._deadline - clock.monotonic(), 0.0)
+        )
+        if seconds:
+            await clock.sleep(seconds)
 
     def _learn(self, target: Target, answer: Answer) -> None:
         """Halt all, at once, where the others would meet the same."""

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, fields
 
 from warmer.errors import ConfigurationError
+from warmer.fleet.shift import TrafficShift
 
 __all__ = ["Target", "targets_from_json"]
 
@@ -41,7 +42,9 @@ class Target:
     environment, whatever the wave's spread: 0 to 10,000, by default 1,000. Receivers have a bound
     of their own (`WARMER_MAX_HOLD_MS`). `schedule` gives other numbers by weekday and time of day
     (`warmer.fleet.calendar`), 0 to 900; with it, `concurrency` is the number outside its periods
-    and may be 0.
+    and may be 0. `ramp` is how the alias's requests shift to a new version, by minute
+    (`warmer.fleet.shift`): that version is then kept as warm as the share needs which it gets next;
+    without a ramp it is warmed for all requests at once.
 
     Raises ConfigurationError for any other value.
     """
@@ -51,6 +54,7 @@ class Target:
     concurrency: int = 1
     max_hold_ms: float = 1000.0
     schedule: str | None = None
+    ramp: str | None = None
 
     def __post_init__(self) -> None:
         function, qualifier = _split(self.function)
@@ -65,6 +69,8 @@ class Target:
         object.__setattr__(self, "function", function)
         object.__setattr__(self, "qualifier", None if qualifier == "$LATEST" else qualifier)
         self._check_schedule()
+        if self.ramp is not None:
+            TrafficShift.parse(self.ramp)
         least = 1 if self.schedule is None else 0
         if type(self.concurrency) is not int or not least <= self.concurrency <= MAX_CONCURRENCY:
             expected = f"a whole number from {least} to {MAX_CONCURRENCY}"

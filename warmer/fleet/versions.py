@@ -138,10 +138,13 @@ class LiveVersions:
 def _shared(target: Target, version: str, weight: float, *, arriving: bool) -> Subject:
     """One of an alias's two versions. No metric counts its concurrency apart from the other's."""
     routing = f"{target.qualifier} gives version {version} {weight:.0%} of the requests"
-    if arriving:
+    rising = arriving and target.ramp is not None
+    if rising:
+        routing += f", and more as its ramp says: {target.ramp}"
+    elif arriving:
         routing += ", and may give it all: the shift is less than an hour old"
-    share = 1.0 if arriving else weight
-    return Subject(target, version, version, share, routing, measured=False)
+    share = 1.0 if arriving and not rising else weight
+    return Subject(target, version, version, share, routing, measured=False, rising=rising)
 
 
 def _is_alias(qualifier: str | None) -> bool:
