@@ -34,9 +34,9 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     The format is eight bytes with the header's length, little-endian, a JSON header of dtype, shape
     and data offsets, and the data. Raises ModelCorrupt for anything else.
     """
-    content = np.memmap(path, np.uint8, "r")
-    length = int.from_bytes(content[:8].tobytes(), "little")
     try:
+        content = np.memmap(path, np.uint8, "r")
+        length = int.from_bytes(content[:8].tobytes(), "little")
         header = json.loads(content[8 : 8 + length].tobytes())
         data = content[8 + length :]
         return {
@@ -46,7 +46,7 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
             for name, entry in header.items()
             if name != "__metadata__"
         }
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelCorrupt(
             f"{path} is no safetensors file of float32 and int64: {error}"
         ) from error
