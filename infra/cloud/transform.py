@@ -21,6 +21,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 from infra.cloud.dependencies import creation_order, refuse_unresolved
+from infra.cloud.rules import assert_rules
 from infra.cloud.support import refuse_unsupported
 
 SERVERLESS = "AWS::Serverless-2016-10-31"
@@ -35,6 +36,14 @@ class _TemplateLoader(yaml.SafeLoader):
 _TemplateLoader.add_multi_constructor("", yaml_tag_constructor)
 
 
+def _condition(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> dict[str, str]:
+    # moto would call it Fn::Condition, which is none of CloudFormation's functions.
+    return {"Condition": str(node.value)}
+
+
+_TemplateLoader.add_constructor("!Condition", _condition)
+
+
 def plain_template(text: str, parameters: Mapping[str, Any], region: str) -> Template:
     """Parse, check and transform a template; raises moto's ValidationError as CloudFormation would.
 
@@ -42,6 +51,7 @@ def plain_template(text: str, parameters: Mapping[str, Any], region: str) -> Tem
     """
     template = parse(text)
     values = parameter_values(template, parameters)
+    assert_rules(template, values)
     if SERVERLESS in _transforms(template):
         template = _serverless(template, values, region)
     refuse_unsupported(template)

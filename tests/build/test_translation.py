@@ -22,9 +22,10 @@ from warmer.fleet.target import targets_from_json
 Template = dict[str, Any]
 
 CHOICES = [
-    {"FunctionUrlAuth": auth, "Architecture": architecture}
-    for auth in ("AWS_IAM", "NONE")
-    for architecture in ("x86_64", "arm64")
+    {"FunctionUrlAuth": auth, "Architecture": architecture, "DeploymentType": deployment, **others}
+    for auth, architecture in (("AWS_IAM", "x86_64"), ("NONE", "arm64"))
+    for deployment in ("AllAtOnce", "Canary10Percent5Minutes", "Linear10PercentEvery1Minute")
+    for others in ({}, {"Alarms": "ENABLED", "Tracing": "Active", "MetricsNamespace": "Warmer"})
 ]
 
 
@@ -138,12 +139,11 @@ def test_codedeploy_may_move_one_alias_and_ask_one_hook(resources: Template) -> 
 
 def test_the_hook_may_ping_versions_of_one_function(resources: Template) -> None:
     """And report, and read metrics, which cannot be told apart by resource."""
-    policies = resources["PreTrafficRole"]["Properties"]["Policies"]
-    statements = [s for p in policies for s in p["PolicyDocument"]["Statement"]]
-    allowed = {str(statement["Action"]): statement["Resource"] for statement in statements}
-    assert allowed["lambda:InvokeFunction"] == {"Fn::Sub": "${InferenceFunction.Arn}:*"}
-    assert [action for action, resource in allowed.items() if resource == "*"] == [
-        str(["lambda:GetAccountSettings", "cloudwatch:GetMetricData"])
+    allowed = [s for s in statements(resources, "PreTrafficRole") if not s["If"]]
+    (invoking,) = [s for s in allowed if "lambda:InvokeFunction" in actions(s)]
+    assert invoking["Resource"] == {"Fn::Sub": "${InferenceFunction.Arn}:*"}
+    assert [s["Action"] for s in allowed if s["Resource"] == "*"] == [
+        ["lambda:GetAccountSettings", "cloudwatch:GetMetricData"]
     ]
 
 
@@ -159,25 +159,53 @@ def test_a_cycle_would_be_seen(resources: Template) -> None:
 def test_every_reference_is_to_something(choices: Mapping[str, str]) -> None:
     """Outputs and resources name only resources, parameters and substitutions."""
     template = translate(choices)
-    local = {"Request", "Signature", "ConfigName"}  # which substitutions define themselves
+    local = {
+        "Bucket",
+        "Request",
+        "Signature",
+        "ConfigName",
+    }  # which substitutions define themselves
     known = {*template["Resources"], *template["Parameters"], *local}
     used = set(references([template["Resources"], template["Outputs"]]))
     assert {name for name in used - known if not name.startswith("AWS::")} == set()
 
 
-OF_NO_RESOURCE = {"cloudwatch:GetMetricData", "lambda:GetAccountSettings", "tag:GetResources"}
+OF_NO_RESOURCE = {
+    "cloudwatch:GetMetricData",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "lambda:GetAccountSettings",
+    "tag:GetResources",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+# What ends in * and is no more than it says: versions, groups of one application,
+# network interfaces that Lambda makes and names, and a model's files.
+OF_MANY_RESOURCES = (
+    "${InferenceFunction.Arn}:*",
+    "deploymentgroup:${ServerlessDeploymentApplication}/*",
+    "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/*",
+    "arn:${AWS::Partition}:s3:::${ModelPath}/*",
+)
+
+
+def under_condition(item: Template) -> tuple[str, Template]:
+    """What `Fn::If` gives where its condition, which comes first, is true; "" for none."""
+    if "Fn::If" not in item:
+        return "", item
+    condition, then, otherwise = item["Fn::If"]
+    assert otherwise == {"Ref": "AWS::NoValue"}
+    return condition, then
 
 
 def statements(resources: Template, role: str) -> list[Template]:
     """Every statement of a role, those under a condition too, each with its condition's name."""
     found = []
     for policy in resources[role]["Properties"]["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            condition, then = "", statement
-            if "Fn::If" in statement:
-                condition, then, otherwise = statement["Fn::If"]
-                assert otherwise == {"Ref": "AWS::NoValue"}
-            found.append({**then, "If": condition})
+        of_policy, given = under_condition(policy)
+        for statement in given["PolicyDocument"]["Statement"]:
+            condition, then = under_condition(statement)
+            found.append({**then, "If": of_policy or condition})
     return found
 
 
@@ -202,16 +230,17 @@ def test_the_warmer_may_invoke_its_target_and_nothing_else(resources: Template) 
     assert by_tag["Condition"] == {"Null": {"aws:ResourceTag/warmer:concurrency": "false"}}
 
 
-@pytest.mark.parametrize("role", ["InferenceRole", "WarmerRole"])
+@pytest.mark.parametrize("role", ["InferenceRole", "PreTrafficRole", "ScheduleRole", "WarmerRole"])
 def test_no_role_has_a_wildcard(resources: Template, role: str) -> None:
-    """Save for actions that know no resources, a function's own versions, and tagged functions."""
+    """Save for actions that know no resources, what is listed above, and tagged functions."""
     for statement in statements(resources, role):
         assert not any("*" in action for action in actions(statement))
-        if actions(statement) <= OF_NO_RESOURCE:
+        if actions(statement) <= OF_NO_RESOURCE or statement["Effect"] == "Deny":
             continue
         text = json.dumps(statement["Resource"])
-        tagged = "Condition" in statement
-        assert tagged or "*" not in text.replace("${InferenceFunction.Arn}:*", ""), statement
+        for many in OF_MANY_RESOURCES:
+            text = text.replace(many, "")
+        assert "Condition" in statement or "*" not in text, statement
     assert "ManagedPolicyArns" not in resources[role]["Properties"]
 
 
@@ -250,9 +279,11 @@ def test_two_stacks_share_no_name(resources: Template) -> None:
         "AWS::Scheduler::Schedule": "Name",
         "AWS::SSM::Parameter": "Name",
         "AWS::DynamoDB::Table": "TableName",
+        "AWS::SQS::Queue": "QueueName",
+        "AWS::CloudWatch::Alarm": "AlarmName",
     }
     named = [r["Properties"][keys[r["Type"]]] for r in resources.values() if r["Type"] in keys]
-    assert len(named) == 9
+    assert len(named) == 19
     assert all("${AWS::StackName}" in name["Fn::Sub"] for name in named)
     assert all("RoleName" not in resource["Properties"] for resource in resources.values())
 

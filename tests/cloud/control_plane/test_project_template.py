@@ -20,6 +20,8 @@ PARAMETERS = {
     "TargetsParameter": "ENABLED",
     "TargetsByTag": "ENABLED",
     "Memory": "ENABLED",
+    "Alarms": "ENABLED",
+    "MetricsNamespace": "Warmer",
 }
 
 # Resource type -> properties with their effect here, and properties that are only recorded. One
@@ -28,6 +30,7 @@ CLASSIFIED: dict[str, tuple[set[str], set[str]]] = {
     "AWS::CodeDeploy::Application": ({"ComputePlatform"}, set()),
     "AWS::CodeDeploy::DeploymentGroup": (
         {
+            "AlarmConfiguration",
             "ApplicationName",
             "AutoRollbackConfiguration",
             "DeploymentConfigName",
@@ -36,13 +39,37 @@ CLASSIFIED: dict[str, tuple[set[str], set[str]]] = {
         },
         set(),
     ),
+    "AWS::CloudWatch::Alarm": (
+        {
+            "AlarmActions",
+            "AlarmDescription",
+            "AlarmName",
+            "ComparisonOperator",
+            "DatapointsToAlarm",
+            "Dimensions",
+            "EvaluationPeriods",
+            "ExtendedStatistic",
+            "MetricName",
+            "Metrics",
+            "Namespace",
+            "OKActions",
+            "Period",
+            "Statistic",
+            "Threshold",
+            "TreatMissingData",
+        },
+        set(),
+    ),
     # Its items stay: DynamoDB too takes days to delete what has expired.
     "AWS::DynamoDB::Table": (
         {"AttributeDefinitions", "BillingMode", "KeySchema", "TableName"},
-        {"TimeToLiveSpecification"},
+        {"SSESpecification", "TimeToLiveSpecification"},
     ),
     "AWS::IAM::Role": ({"Description"}, {"AssumeRolePolicyDocument", "Policies"}),
-    "AWS::Lambda::Alias": ({"FunctionName", "FunctionVersion", "Name"}, set()),
+    "AWS::Lambda::Alias": (
+        {"FunctionName", "FunctionVersion", "Name", "ProvisionedConcurrencyConfig"},
+        set(),
+    ),
     "AWS::Lambda::EventInvokeConfig": (
         {
             "DestinationConfig",
@@ -59,24 +86,32 @@ CLASSIFIED: dict[str, tuple[set[str], set[str]]] = {
             "Code",
             "Description",
             "Environment",
+            "EphemeralStorage",
             "FunctionName",
             "Handler",
+            "Layers",
             "LoggingConfig",
             "MemorySize",
+            "ReservedConcurrentExecutions",
             "Role",
             "Runtime",
+            "SnapStart",
             "Tags",
             "Timeout",
         },
-        set(),
+        {"KmsKeyArn", "TracingConfig", "VpcConfig"},
     ),
     "AWS::Lambda::Permission": (
         set(),
         {"Action", "FunctionName", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "Principal"},
     ),
     "AWS::Lambda::Url": ({"AuthType", "TargetFunctionArn"}, set()),
-    "AWS::Lambda::Version": ({"FunctionName"}, set()),
-    "AWS::Logs::LogGroup": ({"LogGroupName", "RetentionInDays"}, set()),
+    "AWS::Lambda::Version": ({"Description", "FunctionName"}, set()),
+    "AWS::Logs::LogGroup": ({"LogGroupName", "RetentionInDays"}, {"KmsKeyId"}),
+    "AWS::SQS::Queue": (
+        {"MessageRetentionPeriod", "QueueName"},
+        {"KmsMasterKeyId", "SqsManagedSseEnabled"},
+    ),
     "AWS::SSM::Parameter": ({"Description", "Name", "Type", "Value"}, set()),
     "AWS::Scheduler::Schedule": (
         {"Description", "Name", "ScheduleExpression", "State", "Target"},
@@ -139,7 +174,8 @@ def test_a_deployment_prints_what_is_only_recorded(
     """As a warning, which `warmer cloud up` shows without being asked."""
     control.s3.put_object(BUCKET, "project", package())
     with caplog.at_level(logging.WARNING, "warmer.cloud"):
-        stack = control.deploy(plain, PARAMETERS)
+        # This control plane has no CloudWatch; tests/cloud/deployed has.
+        stack = control.deploy(plain, {**PARAMETERS, "Alarms": "DISABLED"})
     assert stack.status == "CREATE_COMPLETE"
     (message,) = [item.message for item in caplog.records if "without effect" in item.message]
     for item in without_effect(plain):
