@@ -13,12 +13,13 @@ import json
 import os
 import subprocess
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from infra.build.deferral import ADDED_NAMES, Deferral, DoesNotFit, Record, defer_imports
+from infra.build.signatures import DOCUMENTING, OVERRIDES, clean_without_inspect, sign_later
 
 __all__ = ["DEFERRALS", "REPORT_NAME", "LazyImports", "make_imports_lazy"]
 
@@ -122,41 +123,76 @@ def _make_lazy(folder: Path, interpreter: Path, deferrals: Sequence[Deferral]) -
         recorded = _record(folder, interpreter, modules)
     except DoesNotFit as error:
         return LazyImports((), dict.fromkeys(modules, str(error)))
-    originals: dict[Path, str] = {}
-    kept: dict[str, str] = {}
+    rewriting = _Rewriting(folder)
     for one in deferrals:
-        file, record = _file(folder, one.module), recorded[one.module]
-        assert file is not None
-        source = file.read_text(encoding="utf-8")
-        try:
-            changed = defer_imports(
-                source,
-                one,
-                package=file.name == "__init__.py",
-                record=Record(
-                    frozenset(record["listed"]), record["exported"], _submodules(one.module, record)
-                ),
-            )
-        except DoesNotFit as error:
-            kept[one.module] = str(error)
-            continue
-        originals[file] = source
-        file.write_text(changed, encoding="utf-8")
-    deferred = tuple(module for module in modules if module not in kept)
-    for module, other in _COMPLETED.items():
-        file = _file(folder, module)
-        if file is not None and other in deferred:
-            originals[file] = file.read_text(encoding="utf-8")
-            file.write_text(originals[file] + _COMPLETE.format(other=other), encoding="utf-8")
+        rewriting.defer(one, recorded[one.module])
+    rewriting.sign_later(recorded[modules[0]]["cleandoc"])
+    rewriting.complete()
     try:
         names = {module: [*record["kinds"]] for module, record in recorded.items()}
-        found = _record(folder, interpreter, modules, names)
-        _compare(recorded, found)
+        _compare(recorded, _record(folder, interpreter, modules, names))
     except DoesNotFit as error:
-        for file, source in originals.items():
+        rewriting.take_back(str(error))
+    return LazyImports(tuple(rewriting.done), rewriting.kept)
+
+
+class _Rewriting:
+    """Changes modules in a folder; `done` are those that were, `kept` says why others were not."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._originals: dict[Path, str] = {}
+        self.done: list[str] = []
+        self.kept: dict[str, str] = {}
+
+    def defer(self, deferral: Deferral, recorded: Mapping[str, Any]) -> None:
+        """Put off a module's imports."""
+        record = Record(
+            frozenset(recorded["listed"]),
+            recorded["exported"],
+            _submodules(deferral.module, recorded),
+        )
+
+        def change(source: str, package: bool) -> str:
+            return defer_imports(source, deferral, package=package, record=record)
+
+        self._change(deferral.module, change)
+
+    def sign_later(self, cleandoc: str) -> None:
+        """Put off numpy's signatures."""
+        if _file(self._folder, OVERRIDES) is not None:
+            self._change(OVERRIDES, lambda source, _: sign_later(source, cleandoc))
+        if OVERRIDES in self.done and _file(self._folder, DOCUMENTING) is not None:
+            self._change(DOCUMENTING, lambda source, _: clean_without_inspect(source))
+
+    def complete(self) -> None:
+        """Have modules that list what is loaded load it all."""
+        for module, other in _COMPLETED.items():
+            file = _file(self._folder, module)
+            if file is not None and other in self.done:
+                self._write(file, file.read_text(encoding="utf-8") + _COMPLETE.format(other=other))
+
+    def take_back(self, why: str) -> None:
+        """Make everything as it was."""
+        for file, source in self._originals.items():
             file.write_text(source, encoding="utf-8")
-        return LazyImports((), kept | dict.fromkeys(deferred, str(error)))
-    return LazyImports(deferred, kept)
+        self.kept |= dict.fromkeys(self.done, why)
+        self.done = []
+
+    def _change(self, module: str, change: Callable[[str, bool], str]) -> None:
+        file = _file(self._folder, module)
+        assert file is not None
+        try:
+            changed = change(file.read_text(encoding="utf-8"), file.name == "__init__.py")
+        except DoesNotFit as error:
+            self.kept[module] = str(error)
+        else:
+            self._write(file, changed)
+            self.done.append(module)
+
+    def _write(self, file: Path, text: str) -> None:
+        self._originals[file] = file.read_text(encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
 
 
 _COMPLETE = """
@@ -175,7 +211,9 @@ del _complete
 
 def _submodules(module: str, record: Mapping[str, Any]) -> frozenset[str]:
     kinds: Mapping[str, list[str]] = record["kinds"]
-    return frozenset(name for name, kind in kinds.items() if kind == ["module", f"{module}.{name}"])
+    return frozenset(
+        name for name, kind in kinds.items() if kind[:2] == ["module", f"{module}.{name}"]
+    )
 
 
 def _file(folder: Path, module: str) -> Path | None:
@@ -185,7 +223,7 @@ def _file(folder: Path, module: str) -> Path | None:
 
 
 _RECORD = """
-import importlib, json, sys, types
+import importlib, json, re, sys, types, zlib
 
 def kind(module, name):
     try:
@@ -196,7 +234,15 @@ def kind(module, name):
         return ["module", value.__name__]
     named = [getattr(value, name, None) for name in ("__module__", "__qualname__", "__name__")]
     plain = repr(value) if isinstance(value, (int, float, str, bytes, tuple, type(None))) else ""
-    return [type(value).__module__, type(value).__qualname__, *map(str, named), plain]
+    documented = zlib.crc32(str(getattr(value, "__doc__", None)).encode())
+    return [type(value).__module__, type(value).__qualname__, *map(str, named), plain, documented]
+
+def signature(value):
+    try:
+        shown = str(inspect.signature(value)) if callable(value) else ""
+        return re.sub(" at 0x[0-9a-f]+", "", shown)
+    except (TypeError, ValueError):
+        return None
 
 modules, asked = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 importlib.import_module(modules[0].partition(".")[0])
@@ -212,6 +258,12 @@ for name, module in found.items():
         "kinds": {one: kind(module, one) for one in names if not one.startswith("__")},
         "dunders": [one for one in bound if one.startswith("__")],
     }
+import inspect
+for name, module in found.items():
+    for one, shown in result[name]["kinds"].items():
+        if shown[0] != "missing":
+            shown.append(signature(getattr(module, one)))
+    result[name]["cleandoc"] = inspect.getsource(inspect.cleandoc)
 json.dump(result, sys.stdout)
 """
 

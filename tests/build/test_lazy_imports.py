@@ -12,8 +12,9 @@ import numpy
 import pytest
 
 from infra.build.assembly import assemble
-from infra.build.deferral import Deferral
+from infra.build.deferral import Deferral, DoesNotFit
 from infra.build.lazy_imports import DEFERRALS, LazyImports, make_imports_lazy
+from infra.build.signatures import DOCUMENTING, OVERRIDES, sign_later
 from infra.build.target import BuildTarget
 from tests.build.conftest import ROOT, RUNNING_PYTHON
 
@@ -51,12 +52,21 @@ def run(folder: Path, code: str) -> str:
 
 def test_every_deferral_fits_the_wheels_that_are_locked(package: Path) -> None:
     """A new numpy that it does not fit would be shipped as it is; here it is noticed."""
-    assert LazyImports.read(package) == LazyImports(tuple(one.module for one in DEFERRALS), {})
+    expected = (*(one.module for one in DEFERRALS), OVERRIDES, DOCUMENTING)
+    assert LazyImports.read(package) == LazyImports(expected, {})
 
 
 def test_importing_onnxruntime_loads_nothing_that_is_deferred(package: Path) -> None:
     """Neither the modules themselves nor what only they need."""
-    names = ("numpy.lib", "numpy.linalg", "numpy.matrixlib", "numpy._typing", "pickle", "ctypes")
+    names = (
+        "numpy.lib",
+        "numpy.linalg",
+        "numpy.matrixlib",
+        "numpy._typing",
+        "pickle",
+        "ctypes",
+        "inspect",
+    )
     code = f"import sys, onnxruntime; print([n for n in {names} if n in sys.modules])"
     assert run(package, code) == "[]"
 
@@ -128,6 +138,42 @@ print(np.dtype("(2,3)f4, i8").descr, np.arange(3).ctypes.shape[0], np.arange(3).
 """
     original = Path(numpy.__file__).parents[1]
     assert run(package, code) == run(original, code)
+
+
+def test_signatures_are_there_for_whoever_imports_inspect(package: Path) -> None:
+    """As they were, and `inspect` itself as it is without numpy."""
+    code = """
+import sys, onnxruntime, numpy
+finders = len(sys.meta_path)
+import inspect
+spec = inspect.__spec__
+print(inspect.signature(numpy.concatenate), type(spec.loader).__name__,
+      inspect.__loader__ is spec.loader, len(sys.meta_path) == finders - 1,
+      inspect.getsource(inspect.cleandoc).splitlines()[0])
+"""
+    assert run(package, code) == (
+        "(arrays, /, axis=0, out=None, *, dtype=None, casting='same_kind') SourceFileLoader "
+        "True True def cleandoc(doc):"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("import inspect\n", "0 times"),
+        (
+            (
+                "import inspect\ninspect.cleandoc(dispatcher.__doc__)\n"
+                "public_api.__signature__ = inspect.signature(dispatcher)\ninspect.isclass\n"
+            ),
+            "elsewhere",
+        ),
+    ],
+)
+def test_signatures_are_left_where_they_are_made_otherwise(source: str, fault: str) -> None:
+    """The patch is for the code that it knows, and no other."""
+    with pytest.raises(DoesNotFit, match=fault):
+        sign_later(source, "def cleandoc(doc):\n    return doc\n")
 
 
 def test_the_model_runs_from_the_package(package: Path) -> None:
