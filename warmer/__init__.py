@@ -14,6 +14,7 @@ use of `warmer.load`.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from warmer.middleware import warmable as warmable
     from warmer.model.model import Model as Model
     from warmer.model.model import load as load
+
+# OpenBLAS, which numpy links, reads this when it is loaded. Its worker threads then spin for a
+# while, which took half of the processor time of `import numpy`; inferences use ONNX Runtime's own.
+# Who multiplies large matrices with numpy sets it to more, or imports numpy first.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 __all__ = ["Model", "WarmerError", "load", "prime", "warmable"]
 

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 from warmer.package import check_package, package_root
-
-# OpenBLAS, which numpy links, reads this when it is loaded. Its worker threads then spin for a
-# while, which took half of the processor time of `import numpy`; inferences use ONNX Runtime's own.
-# Who multiplies large matrices with numpy sets it to more.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Before numpy is imported, which fails without saying why where its wheel is for another Python.
 check_package(package_root())
