@@ -199,6 +199,8 @@ class Wave:
         while self._tally.proven < self.size and self._may_go_on():
             self.rounds += 1
             await self._send_round()
+            if self.target.concurrency == 1:
+                break  # the one ping is its own probe: whatever failed would only be met again
         return self._report(started_at, (self._clock.monotonic() - start) * 1000)
 
     def _may_go_on(self) -> bool:
