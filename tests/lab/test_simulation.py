@@ -11,19 +11,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warmer.errors import ConfigurationError
+from warmer.fleet.auto import Auto
 from warmer.fleet.policy import Decision, Fixed, Heard, IdleReset, Look, Never, Policy, Windows
+from warmer.lab.comparison import compare
+from warmer.lab.cost import Cost
 from warmer.lab.distribution import Distribution
 from warmer.lab.scenario import Scenario
 from warmer.lab.simulation import Simulation
 from warmer.lab.state import (
+    COLD_PINGS,
     COLD_REQUESTS,
     INVOCATIONS,
     LOOKS,
     PINGS,
     READS,
+    Floats,
     Pool,
     Requests,
 )
+from warmer.lab.trace import Arrivals, Trace
 
 END = 7200.0
 
@@ -59,6 +65,95 @@ def test_compiled_idle_reset_equals_the_policy_look_by_look(
         pool = _run(policy, requests, compiled, metric_delay=delay, idle_lifetime=lifetime)
         results.append((pool.counts.tolist(), pool.seconds.tolist()))
     assert results[0] == results[1]
+
+
+@settings(max_examples=200, deadline=None)  # the first compiles
+@given(
+    moments=st.lists(_moments, max_size=60),
+    service=st.sampled_from([0.0, 0.1, 30.0, 90.0]),
+    policy=st.builds(Auto, st.just("cold"), st.sampled_from([2e-5, 1e-4, 1e-3, 1e-2]))
+    | st.sampled_from([Auto("budget", 0.05), Auto("rate", 0.01)]),
+    delay=st.sampled_from([0.0, 60.0, 150.0]),
+    idle=st.sampled_from(["360", "600", "300-900", "exp:400"]),
+)
+def test_compiled_auto_equals_the_policy_look_by_look(
+    moments: list[float], service: float, policy: Auto, delay: float, idle: str
+) -> None:
+    """The same counts and seconds, whether its source is compiled or runs as in the warmer."""
+    requests = _requests(*sorted(moments), service=service)
+    lifetime = Distribution.parse(idle, "idle lifetime")
+    results = []
+    for compiled in (True, False):
+        pool = _run(policy, requests, compiled, metric_delay=delay, idle_lifetime=lifetime)
+        results.append((pool.counts.tolist(), pool.seconds.tolist()))
+    assert results[0] == results[1]
+
+
+def _long_run(policy: Policy, times: Floats, idle: str = "600", hours: float = 24.0) -> list[int]:
+    """Cold starts, pings, cold pings and reads over `hours` of requests of 50 ms."""
+    scenario = Scenario(idle_lifetime=Distribution.parse(idle, "idle lifetime"))
+    simulation = Simulation(policy, scenario, 0.0, hours * 3600)
+    pool = simulation.function(Requests(times, np.full(len(times), 0.05)))
+    return [int(pool.counts[at]) for at in (COLD_REQUESTS, PINGS, COLD_PINGS, READS)]
+
+
+def test_auto_leaves_alone_what_traffic_keeps_warm() -> None:
+    """A request a minute: hardly a ping in a day, where fixed pinging has 290."""
+    cold, pings, _, reads = _long_run(Auto("cold", 1e-4), np.arange(30, 86_400, 60.0))
+    assert cold <= 1
+    assert pings + reads < 30
+
+
+def test_auto_leaves_alone_what_is_hardly_used() -> None:
+    """Two requests a day are not worth a day of pings at a hundredth of a cent each."""
+    _, pings, _, reads = _long_run(Auto("cold", 1e-4), np.array([30_000.0, 70_000.0]))
+    assert pings + reads < 60
+
+
+def test_auto_keeps_a_caller_warm_whose_gaps_are_longer_than_the_idle_lifetime() -> None:
+    """Each 20 minutes: nearly all of 72 cold starts are gone, for far fewer pings than fixed:5."""
+    cold, pings, _, _ = _long_run(Auto("cold", 1e-3), np.arange(307.3, 86_400, 1200.0))
+    assert cold <= 7
+    assert pings < 200
+
+
+@pytest.mark.parametrize(("idle", "most"), [("360", 300), ("600", 190), ("1500", 150)])
+def test_auto_learns_the_idle_lifetime_from_replies(idle: str, most: int) -> None:
+    """A caller each 40 minutes is kept warm with about one ping for each T, and T is not told."""
+    cold, pings, cold_pings, _ = _long_run(
+        Auto("cold", 1e-2), np.arange(67.3, 86_400, 2400.0), idle
+    )
+    assert cold <= 7
+    assert pings <= most
+    assert cold_pings <= 12
+
+
+def test_auto_holds_as_many_as_are_busy_at_once_again_and_again() -> None:
+    """Bursts of ten each 15 minutes: one environment alone would leave nine of them cold."""
+    bursts = np.sort((np.arange(450, 86_400, 900.0)[:, None] + np.arange(10) * 1e-3).ravel())
+    without = _long_run(Never(), bursts)[0]
+    assert without == len(bursts)
+    assert _long_run(Auto("cold", 1e-3), bursts)[0] < without / 3
+
+
+def test_a_dearer_cold_start_is_worth_more_pings() -> None:
+    """More dollars for a cold start: fewer cold starts, more pings."""
+    times = np.sort(np.random.default_rng(5).uniform(0, 86_400, 100))
+    cheap, dear = (_long_run(Auto("cold", value), times) for value in (2e-5, 1e-3))
+    assert dear[0] < cheap[0]
+    assert dear[1] > cheap[1]
+
+
+def test_a_budget_is_kept() -> None:
+    """Half a cent and five cents a month: neither is overdrawn, and the second buys more."""
+    times = np.sort(np.random.default_rng(5).uniform(0, 86_400, 100))
+    trace = Trace("made", ["f"], Arrivals.from_requests(np.zeros(100, int), times, times * 0),
+                  0.0, 86_400.0)  # fmt: skip
+    policies = {"small": Auto("budget", 0.005), "large": Auto("budget", 0.05)}
+    small, large = compare(trace, policies, Scenario(), Cost()).rows()
+    assert small["usd_per_month"] <= 0.005
+    assert small["usd_per_month"] < large["usd_per_month"] <= 0.05
+    assert large["cold_starts"] < small["cold_starts"]
 
 
 class Untimed:

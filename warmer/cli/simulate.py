@@ -37,6 +37,13 @@ DEFAULT_POLICIES = (
     "idle-reset:6",
     "idle-reset:10",
     "idle-reset:10x3",
+    "hybrid",
+    "break-even:0.0001",
+    "auto:cold=0.00002",
+    "auto:cold=0.00005",
+    "auto:cold=0.0001",
+    "auto:cold=0.0002",
+    "auto:cold=0.001",
 )
 PLACEMENTS = ("uniform", "even", "front", "burst")
 DEFAULT_PLOT = Path("build") / "simulate"
@@ -69,8 +76,10 @@ class Options(TypedDict):
     "policies",
     multiple=True,
     metavar="NAME[:ARG]",
-    help="none, fixed:MINUTES, windows:FROM-TO[/MINUTES], idle-reset[:MINUTES]; xN behind it "
-    "holds N environments (fixed:5x3). May be repeated.  "
+    help="none, fixed:MINUTES, windows:FROM-TO[/MINUTES], idle-reset[:MINUTES], where xN behind "
+    "it holds N environments (fixed:5x3); auto:cold=DOLLARS (what a cold start is worth), "
+    "auto:budget=DOLLARS (a month and function), auto:rate=PART (of requests may be cold), "
+    "break-even:DOLLARS, hybrid. May be repeated.  "
     "[default: a set that spans the costs]",
 )
 @click.option(

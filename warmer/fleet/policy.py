@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from warmer.errors import ConfigurationError
 
@@ -20,6 +20,7 @@ __all__ = [
     "Decision",
     "Fixed",
     "Heard",
+    "Hearing",
     "History",
     "IdleReset",
     "Look",
@@ -99,6 +100,18 @@ class Policy(Protocol):
 
     def decide(self, look: Look) -> Decision:
         """What to do now; `look.now` is never before the moment that was asked for."""
+        ...
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A policy that hears the replies to a wave in the run that sent it, before that ends."""
+
+    def after(self, look: Look) -> Decision:
+        """When to look again, and what to remember; `look.heard` answers the wave of `look.now`.
+
+        `look.memory` is what `decide` has just handed over; a `hold` in the answer does not count.
+        """
         ...
 
 
@@ -210,10 +223,15 @@ def policy_from_text(text: str) -> Policy:
         fixed:MINUTES[xSIZE]                fixed:5, fixed:5x3
         windows:FROM-TO[/MINUTES][xSIZE]    windows:8-18, windows:8-18/10x2
         idle-reset[:MINUTES][xSIZE]         idle-reset, idle-reset:10x2
+        auto[:GOAL=NUMBER]                  auto, auto:cold=0.001, auto:budget=5, auto:rate=0.01
+        break-even[:DOLLARS]                break-even:0.0001
+        hybrid[:MINUTES]                    hybrid, hybrid:6
 
     Raises ConfigurationError.
     """
     name, _, argument = text.partition(":")
+    if name in ("auto", "break-even", "hybrid"):
+        return _learning_policy(text, name, argument)
     argument, cross, size_text = argument.partition("x")
     size = int(size_text) if size_text.isdecimal() else 0 if cross else 1
     if not size:
@@ -230,8 +248,31 @@ def policy_from_text(text: str) -> Policy:
         if dash:
             step = _number(text, minutes or str(DEFAULT_INTERVAL_MINUTES))
             return Windows(_number(text, first), _number(text, last), step, size)
-    expected = "none, fixed:MINUTES, windows:FROM-TO or idle-reset:MINUTES, perhaps with xSIZE"
+    expected = (
+        "none, fixed:MINUTES, windows:FROM-TO or idle-reset:MINUTES, perhaps with xSIZE; "
+        "auto, auto:cold=DOLLARS, auto:budget=DOLLARS, auto:rate=PART, break-even:DOLLARS or hybrid"
+    )
     raise ConfigurationError("policy", text, expected)
+
+
+def _learning_policy(text: str, name: str, argument: str) -> Policy:
+    # Theirs are the larger modules, and they need this one.
+    from warmer.fleet.auto import Auto
+    from warmer.fleet.keep_alive import BreakEven, Hybrid
+
+    if name == "break-even":
+        return BreakEven(_number(text, argument)) if argument else BreakEven()
+    if name == "hybrid":
+        minutes = _number(text, argument) if argument else DEFAULT_IDLE_MINUTES
+        _check_minutes("hybrid", minutes)
+        return Hybrid(minutes)
+    goal, equals, amount = argument.partition("=")
+    if not argument:
+        return Auto()
+    if goal not in ("cold", "budget", "rate") or not equals:
+        expected = "auto:cold=DOLLARS, auto:budget=DOLLARS or auto:rate=PART, as auto:rate=0.01"
+        raise ConfigurationError("policy", text, expected)
+    return Auto(goal, _number(text, amount))  # type: ignore[arg-type]  # it is one of the three
 
 
 def _number(text: str, part: str) -> float:

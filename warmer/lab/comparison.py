@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import numpy as np
 
+from warmer.fleet.auto import Auto
+from warmer.fleet.keep_alive import BreakEven
 from warmer.fleet.policy import Never, Policy
 from warmer.fleet.price import Bill
 from warmer.lab.cost import Cost
@@ -204,14 +206,17 @@ def compare(
     """
     if isinstance(trace.requests, Arrivals):
         placements = placements[:1]
-    wanted = dict(policies)
+    wanted = {name: _priced(policy, scenario, cost) for name, policy in policies.items()}
     if NONE not in wanted:
         wanted[NONE] = Never()
     results, without = [], []
     for placement in placements:
         counted = _counted(trace, wanted, scenario, placement, progress)
         without.append(int(counted[NONE].counts[:, COLD_REQUESTS].sum()))
-        results.append([_result(name, counted[name], trace, scenario, cost) for name in policies])
+        remember = {name: not policy.timed for name, policy in wanted.items()}
+        results.append(
+            [_result((n, remember[n]), counted[n], trace, scenario, cost) for n in policies]
+        )
     ping_ms = np.ceil(scenario.ping_seconds * 1000)
     ping_usd = cost.prices.invokes(1, float(ping_ms), scenario.memory_mb)
     return Comparison(trace, scenario, placements, results, without, ping_usd)
@@ -238,14 +243,24 @@ def _counted(
     return counted
 
 
-def _result(name: str, counted: Counted, trace: Trace, scenario: Scenario, cost: Cost) -> Result:
+def _priced(policy: Policy, scenario: Scenario, cost: Cost) -> Policy:
+    """The same policy; one that weighs prices gets those of the comparison."""
+    if isinstance(policy, Auto | BreakEven):
+        return replace(policy, economics=cost.economics(scenario))
+    return policy
+
+
+def _result(
+    policy: tuple[str, bool], counted: Counted, trace: Trace, scenario: Scenario, cost: Cost
+) -> Result:
+    """policy: its name, and whether it remembers."""
+    name, remembers = policy
     totals = counted.counts.sum(axis=0)
     requests = counted.counts[:, INVOCATIONS] - counted.counts[:, PINGS]
     seconds = counted.seconds.sum(axis=0)
     invoked = requests > 0
     rates: Floats = counted.counts[invoked, COLD_REQUESTS] / requests[invoked]
     wasted = seconds[IDLE_TIME] + seconds[PING_TIME]
-    remembers = bool(totals[READS])
     return Result(
         policy=name,
         invocations=int(requests.sum()),

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+
+from warmer.fleet import evidence, hazard
 
 __all__ = ["compiled", "inlined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _digest() -> str:
+    """Of all sources that compiled functions of other files are made of."""
+    here = Path(__file__).parent
+    sources = [here / name for name in ("state.py", "pool.py", "online.py")]
+    sources += [Path(evidence.__file__), Path(hazard.__file__)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+
+
+DIGEST = _digest()
+
+
 def compiled(function: F) -> F:
     """Compile to machine code when first called, and keep that beside the module's byte-code.
 
-    Other threads run meanwhile: the global interpreter lock is released. A function that is kept
-    is renewed when its own file changes, not when that of a compiled function it calls does:
-    compiled functions that call one another live in one module.
+    Other threads run meanwhile: the global interpreter lock is released. Numba renews what it keeps
+    when the function's own file changes, not when a constant or a function from another file does:
+    so all of these files are part of the name that it is kept under.
     """
+    function.__qualname__ = f"{function.__qualname__}-{DIGEST}"
     return cast(F, numba.njit(cache=True, nogil=True)(function))
 
 

@@ -7,19 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from warmer.errors import ConfigurationError
+from warmer.fleet.economics import PING_LOG_BYTES, RUN_LOG_BYTES, Economics
 from warmer.fleet.price import PRICES, Bill, Prices
 from warmer.lab.scenario import Scenario
 from warmer.lab.simulation import Counted
 from warmer.lab.state import LOOKS, PING_BILLED_MS, PINGS, READS, REQUEST_INIT
 
 __all__ = ["Cost"]
-
-PING_LOG_BYTES = 350
-"""START, END and REPORT of a ping, as CloudWatch Logs counts them (26 bytes beside each event:
-CloudWatch pricing page)."""
-
-RUN_LOG_BYTES = 1200
-"""Those of a run of the warmer, and its own line about a wave."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +39,17 @@ class Cost:
     def bill(self, counted: Counted, scenario: Scenario, days: float, remembers: bool) -> Bill:
         """Dollars for a month of 30 days, in which all goes on as in these `days`.
 
-        remembers: whether the policy keeps anything between two looks, in the table.
+        remembers: whether the policy chooses when to look, and keeps what it learns in the table.
         """
         month = 30 / days
         counts = np.asarray(counted.counts.sum(axis=0))
         pings, looks, reads = (int(counts[at]) for at in (PINGS, LOOKS, READS))
         billed_ms = float(counted.seconds[:, PING_BILLED_MS].sum())
         runs = looks / self.functions_a_run
+        if remembers:
+            # Each function looks when it likes: a run is shared within a minute, no further.
+            warmers = max(1.0, len(counted.counts) / self.functions_a_run)
+            runs = max(runs, min(looks, days * 1440 * warmers))
         a_run = self.prices.schedule + self.prices.invokes(1, self.run_ms, self.warmer_memory_mb)
         logs = pings * PING_LOG_BYTES + runs * RUN_LOG_BYTES
         metrics = self.custom_metrics * self.prices.custom_metric if looks else 0.0
@@ -62,6 +60,18 @@ class Cost:
             logs=month * self.prices.logs(logs),
             metrics=metrics,
             table=month * self.prices.table(looks, looks) if remembers else 0.0,
+        )
+
+    def economics(self, scenario: Scenario) -> Economics:
+        """What the policy `auto` weighs where these prices and this scenario hold."""
+        random = np.random.default_rng(0)
+        return Economics.of(
+            self.prices,
+            scenario.memory_mb,
+            init_ms=float(scenario.init.draws(random).mean()) * 1000,
+            hold_ms=scenario.hold_seconds * 1000 + 1,
+            functions_a_run=self.functions_a_run,
+            delay_seconds=scenario.metric_delay,
         )
 
     def cold_inits(self, counted: Counted, scenario: Scenario, days: float) -> float:

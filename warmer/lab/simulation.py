@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warmer.fleet.policy import Heard, IdleReset, Look, Policy
+from warmer.fleet.auto import Auto
+from warmer.fleet.policy import Heard, Hearing, IdleReset, Look, Policy
+from warmer.lab.online import run_auto, scratch
 from warmer.lab.pool import advance, finish, run_idle_reset, run_waves, send_wave
 from warmer.lab.scenario import Scenario
 from warmer.lab.state import (
@@ -80,6 +82,11 @@ class Simulation:
                 [policy.size, policy.interval_seconds, scenario.metric_delay, 0.0]
             )
             self._run = self._idle_reset
+        elif compiled and isinstance(policy, Auto):
+            self._economics = np.array(policy.figures)
+            self._clock = np.array([self.origin, scenario.metric_delay, self._end])
+            self._scratch = scratch()
+            self._run = self._auto
 
     def function(self, requests: Requests) -> Pool:
         """The pool after all requests and waves; valid until the next function is run."""
@@ -105,6 +112,17 @@ class Simulation:
             self._pool, requests, self._draws, self._rules, self._timing, self._end
         )
 
+    def _auto(self, requests: Requests) -> bool:
+        return run_auto(
+            self._pool,
+            requests,
+            self._draws,
+            self._economics,
+            self._clock,
+            self._timing,
+            self._scratch,
+        )
+
     def _look_by_look(self, requests: Requests) -> bool:
         """What the scheduled warmer does: look, ask the policy, send the wave, hear the replies."""
         pool, now, wave_at = self._pool, 0.0, None
@@ -123,6 +141,10 @@ class Simulation:
                 if not send_wave(pool, self._draws, now, decision.hold, self._timing, replies):
                     return False
                 wave_at, heard = look.now, [_heard(row) for row in replies.tolist()]
+                if isinstance(self._policy, Hearing):
+                    answered = look._replace(wave_at=wave_at, heard=heard, memory=memory)
+                    decision = self._policy.after(answered)
+                    memory = decision.memory
             now = max(decision.look_at - self.origin, now + 1e-3)
         if not advance(pool, requests, self._draws, self._end):
             return False

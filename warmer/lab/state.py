@@ -1,7 +1,4 @@
-"""What the simulator computes with: arrays in named tuples, which compiled code takes.
-
-`warmer.lab.pool` is compiled with the constants of this module: touch that file when they change.
-"""
+"""What the simulator computes with: arrays in named tuples, which compiled code takes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,114 @@
+"""The policy `auto`: pings where they pay, by what a cold start is worth or what a goal allows.
+
+`warmer.fleet.evidence` takes in what is heard, `warmer.fleet.hazard` does the arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from warmer.errors import ConfigurationError
+from warmer.fleet import evidence, hazard
+from warmer.fleet.economics import Economics
+from warmer.fleet.policy import Decision, Heard, Look
+
+__all__ = ["Auto"]
+
+Goal = Literal["cold", "budget", "rate"]
+GOALS: Mapping[str, float] = {
+    "cold": evidence.BY_VALUE,
+    "budget": evidence.BY_BUDGET,
+    "rate": evidence.BY_RATE,
+}
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Pings when the chance of a cold start that it saves, times its worth, is above its price.
+
+    goal, amount: `cold`, US dollars that one cold start is worth; `budget`, US dollars a month for
+    this function, looks included; `rate`, the part of requests that may be cold. A budget or rate
+    sets what a cold start is worth, and moves it as time shows.
+
+    Raises ConfigurationError for a goal that cannot be met by anybody.
+    """
+
+    goal: Goal = "cold"
+    amount: float = 1e-4
+    economics: Economics = field(default_factory=Economics.of)
+    timed: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        most = {"cold": 10.0, "budget": 1e6, "rate": 1.0}
+        if self.goal not in most:
+            raise ConfigurationError("auto", self.goal, "one of the goals cold, budget, rate")
+        if not 0 < self.amount <= most[self.goal]:
+            expected = {
+                "cold": "US dollars for a cold start, more than 0 and at most 10",
+                "budget": "US dollars a month, more than 0",
+                "rate": "a part of all requests, more than 0 and at most 1 (no pings reach 0)",
+            }[self.goal]
+            raise ConfigurationError(f"auto {self.goal}", self.amount, expected)
+
+    @property
+    def figures(self) -> list[float]:
+        """What `hazard` calculates with, in its order."""
+        prices = self.economics
+        return [
+            prices.ping,
+            prices.held_ping,
+            prices.look,
+            prices.read,
+            prices.init,
+            prices.delay_seconds,
+            GOALS[self.goal],
+            self.amount,
+        ]
+
+    def decide(self, look: Look) -> Decision:
+        """A wave if it pays; the next look is where another may, or where to ask is worth it."""
+        figures = self.figures
+        state = _state(look.memory)
+        if not look.memory:
+            evidence.begin(state, look.now, figures)
+        elif hazard.read_due(state, look.now):
+            first, values = look.history.concurrency(state[evidence.READ_AT])
+            evidence.read(state, first, values, hazard.lasting(state, figures))
+        hold = hazard.choose(state, look.now, figures)
+        # With a wave this is but a first guess: its replies come to `after`.
+        look_at = hazard.plan(state, look.now, figures)
+        return Decision(hold, look_at, _memory(state))
+
+    def after(self, look: Look) -> Decision:
+        """When to look again, now that the wave of this very look has been answered."""
+        state, figures = _state(look.memory), self.figures
+        rows = [_row(one) for one in look.heard]
+        evidence.hear(state, look.now, rows, len(rows), figures)
+        look_at = hazard.plan(state, look.now, figures)
+        return Decision(0, look_at, _memory(state))
+
+
+def _row(heard: Heard) -> Sequence[float]:
+    return (
+        float(heard.new),
+        math.nan if heard.idle_seconds is None else heard.idle_seconds,
+        heard.age_seconds,
+        heard.init_ms / 1000,
+        float(heard.user_requests),
+        math.nan if heard.last_user_seconds_ago is None else heard.last_user_seconds_ago,
+    )
+
+
+def _state(memory: Mapping[str, float]) -> list[float]:
+    """The state from what is remembered: places that are left out are 0."""
+    state = [0.0] * evidence.STATE
+    for name, value in memory.items():
+        state[int(name)] = value
+    return state
+
+
+def _memory(state: Sequence[float]) -> Mapping[str, float]:
+    return {str(place): value for place, value in enumerate(state) if value != 0}

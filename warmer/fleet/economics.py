@@ -1,0 +1,57 @@
+"""What one look, one ping, one read and one INIT cost: what a policy weighs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from warmer.fleet.price import PRICES, Prices
+
+__all__ = ["Economics"]
+
+PING_LOG_BYTES = 350
+"""START, END and REPORT of a ping, as CloudWatch Logs counts them (26 bytes beside each event:
+CloudWatch pricing page)."""
+
+RUN_LOG_BYTES = 1200
+"""Those of a run of the warmer, and its own line about a wave."""
+
+RUN_MS = 100.0
+RUN_MEMORY_MB = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Economics:
+    """Dollars: a ping alone, one that is held in a wave, a look, a read, and a cold ping's INIT.
+
+    delay_seconds: how late CloudWatch knows of a minute.
+    """
+
+    ping: float
+    held_ping: float
+    look: float
+    read: float
+    init: float
+    delay_seconds: float = 120.0
+
+    @classmethod
+    def of(
+        cls,
+        prices: Prices = PRICES,
+        memory_mb: int = 1769,
+        *,
+        init_ms: float = 800.0,
+        hold_ms: float = 41.0,
+        functions_a_run: float = 1.0,
+        delay_seconds: float = 120.0,
+    ) -> Economics:
+        """From prices, for a function of this memory; functions share a run, and its look."""
+        log = prices.logs(PING_LOG_BYTES)
+        run = prices.schedule + prices.invokes(1, RUN_MS, RUN_MEMORY_MB)
+        return cls(
+            ping=prices.invokes(1, 2.0, memory_mb) + log,
+            held_ping=prices.invokes(1, hold_ms, memory_mb) + log,
+            look=(run + prices.logs(RUN_LOG_BYTES)) / functions_a_run + prices.table(1, 1),
+            read=prices.metric_read,
+            init=prices.invokes(0, init_ms, memory_mb),
+            delay_seconds=delay_seconds,
+        )

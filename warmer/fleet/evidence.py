@@ -1,0 +1,181 @@
+"""What is known of a function: when it was used, for how long environments lived, how many at once.
+
+Plain floats in one flat sequence, and no imports but `math`: the warmer runs this as it stands, and
+the simulator (`warmer.lab.online`) compiles the same source. Times are seconds since the Unix epoch
+(or any other moment), money is US dollars. `warmer.fleet.hazard` decides by it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["GAPS", "LEVELS", "STATE", "begin", "edge", "hear", "read"]
+
+# Places in the state.
+BEGUN, KNOWN, LAST_USE, WAVE_AT, WAVE_SIZE, READ_AT = 0, 1, 2, 3, 4, 5
+VALUE, SPENT, REQUESTS, COLDS, ASK_AT, APPOINTED = 6, 7, 8, 9, 10, 11
+BEFORE, BEFORE_SIZE, COVERED, BUSY, LARGEST, GAP = 12, 13, 14, 15, 16, 17
+GAPS = 40
+ALIVE = GAP + GAPS
+LIVES = 10
+DEAD = ALIVE + LIVES
+BAND_USE = DEAD + LIVES
+LEVELS = (0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 42, 63, 95, 142, 213, 320, 480, 720)
+BANDS = len(LEVELS) - 1
+BAND_COLD = BAND_USE + BANDS
+SENT = BAND_COLD + BANDS
+SENTS = 24
+STATE = SENT + SENTS
+
+# Places in the economics.
+PING, HELD, LOOK, READ, INIT, DELAY, GOAL, AMOUNT = 0, 1, 2, 3, 4, 5, 6, 7
+BY_VALUE, BY_BUDGET, BY_RATE = 0.0, 1.0, 2.0
+
+NEVER = -1e18
+MARGIN = 30.0
+INTERVALS = (270.0, 330.0, 450.0, 570.0, 690.0, 870.0, 1170.0, 1470.0, 2670.0, 3570.0)
+"""After which idle time to ping, half a minute before lifetimes that were published or measured."""
+
+HOUR = 3600.0
+DEFAULT_VALUE = 1e-4
+BUSY_DECAY = 0.8
+
+
+def _bin(gap: float) -> int:
+    """The bin of a gap: one below a minute, and four for each doubling from there on."""
+    if gap < 60.0:
+        return 0
+    return min(int(4.0 * math.log2(gap / 60.0)) + 1, GAPS - 1)
+
+
+def edge(number: int) -> float:
+    """Where a bin of gaps begins, in seconds."""
+    return 0.0 if number == 0 else 60.0 * 2.0 ** ((number - 1) / 4.0)
+
+
+def begin(state: Any, now: float, economics: Sequence[float]) -> None:
+    """Nothing is known yet."""
+    for at in range(STATE):
+        state[at] = 0.0
+    state[BEGUN] = now
+    state[KNOWN] = now
+    state[READ_AT] = now
+    state[LAST_USE] = NEVER
+    state[WAVE_AT] = NEVER
+    state[BEFORE] = NEVER
+    state[ASK_AT] = math.inf
+    state[APPOINTED] = NEVER
+    state[VALUE] = economics[AMOUNT] if economics[GOAL] == BY_VALUE else DEFAULT_VALUE
+    for band in range(BANDS):
+        state[BAND_USE + band] = NEVER
+
+
+def _use(state: Any, moment: float) -> None:
+    """A user came; the gap before counts."""
+    if state[LAST_USE] > NEVER and moment > state[LAST_USE]:
+        state[GAP + _bin(moment - state[LAST_USE])] += 1.0
+    if moment > state[LAST_USE]:
+        state[LAST_USE] = moment
+
+
+def hear(state: Any, at: float, replies: Any, rows: int, economics: Sequence[float]) -> None:
+    """Take in the replies to the wave that was sent at `at`.
+
+    replies: for each ping 1 if the environment was new, how long it had been idle, its age, INIT,
+    users' requests since the ping before, and how long ago the last of them was (NaN: none).
+    """
+    requests, ago, idle, fresh, born = 0.0, math.inf, 0.0, 0, math.inf
+    for row in range(rows):
+        one = replies[row]
+        requests += one[4]
+        if one[5] == one[5] and one[4] > 0:
+            ago = min(ago, one[5])
+        if one[0] > 0:
+            fresh += 1
+        elif one[1] == one[1]:
+            idle = max(idle, one[1])
+            born = at - one[2]
+    state[SPENT] += fresh * economics[INIT]
+    _learn_lifetime(state, at, (rows, fresh), (idle, born))
+    if fresh < rows and rows <= state[BEFORE_SIZE]:
+        # New in spite of the wave before: that many were busy with users.
+        state[BUSY] = state[BUSY] * BUSY_DECAY if fresh == 0 else state[BUSY] + fresh
+    if ago < math.inf:
+        if requests > 1:
+            state[GAP] += min(requests - 1.0, 20.0)
+        _use(state, at - ago)
+    state[BEFORE] = at
+    state[BEFORE_SIZE] = float(rows)
+    state[REQUESTS] += requests
+    state[KNOWN] = max(state[KNOWN], at)
+
+
+def _learn_lifetime(
+    state: Any, at: float, sizes: tuple[int, int], seen: tuple[float, float]
+) -> None:
+    """What a wave at `at` tells of T: an idle time that was survived, or that was too long.
+
+    sizes: pings, and new environments; seen: the longest idle time, and when that one was born.
+    """
+    rows, fresh = sizes
+    idle, born = seen
+    if idle > 0:
+        for number in range(LIVES):
+            if INTERVALS[number] <= idle + MARGIN:
+                state[ALIVE + number] += 1.0
+    before = state[BEFORE]
+    if before <= NEVER or rows > state[BEFORE_SIZE]:
+        return
+    gone = math.inf
+    if 2 * fresh > rows:  # users may have had some of a larger wave's
+        gone = at - before
+    elif rows == 1 and born > before + INTERVALS[0] and born < math.inf:
+        gone = born - before
+        state[COLDS] += 1.0
+    for number in range(LIVES):
+        if INTERVALS[number] >= gone - MARGIN:
+            state[DEAD + number] += 1.0
+
+
+def _own(state: Any, minute: float) -> float:
+    """How many of a minute's environments were busy with a wave of one's own, perhaps."""
+    if minute < state[SENT + SENTS - 1]:
+        return float(state[LARGEST])  # of waves that long ago no moments are kept
+    for number in range(SENTS):
+        if minute <= state[SENT + number] < minute + 60.0:
+            return float(state[LARGEST])
+    return 0.0
+
+
+def _busy_minute(state: Any, minute: float, peak: float, idle: float) -> None:
+    """Users had `peak` environments busy at once in a minute."""
+    moment = minute + 30.0
+    if moment > state[KNOWN] - 30.0:
+        _use(state, moment)
+        state[REQUESTS] += peak
+    for band in range(BANDS):
+        if peak <= LEVELS[band]:
+            break
+        if moment - state[BAND_USE + band] > idle and minute > state[BEGUN] + idle:
+            state[BAND_COLD + band] += min(peak, LEVELS[band + 1]) - LEVELS[band]
+        state[BAND_USE + band] = moment
+
+
+def read(state: Any, first: float, peaks: Any, idle: float) -> None:
+    """Take in the highest concurrency of each minute from `first` on, own pings included."""
+    for index in range(len(peaks)):
+        minute = first + index * 60.0
+        # Own pings may have been on top of users, or not: users were this many at least.
+        users = peaks[index] - _own(state, minute)
+        if users > 0 and minute >= state[READ_AT] - 60.0:
+            _busy_minute(state, minute, users, idle)
+    end = first + len(peaks) * 60.0
+    state[READ_AT] = max(state[READ_AT], end)
+    state[KNOWN] = max(state[KNOWN], end)
+    for number in range(SENTS):
+        if state[SENT + number] < end:
+            state[SENT + number] = 0.0
+    if state[SENT] == 0:
+        state[LARGEST] = 0.0
