@@ -233,7 +233,10 @@ class Wave:
             )
         elif not overlapped:
             self._least_hold_ms = LONGER * sent.hold_ms
-        self._dispatcher.spread.learn(arrivals, self.size)
+        # Pings that overlapped although some came after the release were kept busy by something
+        # else, such as memory that environments had to find again: no reason to hold longer.
+        if not overlapped or max(arrivals, default=0.0) <= sent.hold_ms:
+            self._dispatcher.spread.learn(arrivals, self.size)
 
     async def _send(self, size: int, spare: int, hold_ms: float) -> Sent:
         sent = await self._dispatcher.send(
