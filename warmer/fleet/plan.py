@@ -93,7 +93,9 @@ class Subject:
     version has or is about to get, and `routing` says that in words where it is not all.
     `provisioned` counts its provisioned environments (None: not asked). `measured` says whether a
     metric of CloudWatch tells of this version alone. `rising`: the share is what it has, and the
-    target's ramp tells what it gets next. `probed` and `looked` are about this run.
+    target's ramp tells what it gets next. `shifting`: it is one of two versions between which the
+    ramp shifts requests; users keep their share of it warm. `probed` and `looked` are about this
+    run.
     """
 
     target: Target
@@ -104,6 +106,7 @@ class Subject:
     provisioned: int | None = None
     measured: bool = True
     rising: bool = False
+    shifting: bool = False
     known: Knowledge = field(default_factory=Knowledge)
     probed: bool = False
     looked: bool = False
@@ -132,7 +135,10 @@ class Subject:
         if self.rising:
             shift = TrafficShift.parse(self.target.ramp)
             share = shift.share_within(share, until - situation.now)
-        return environments_for(wanted, share)
+        number = environments_for(wanted, share)
+        # Pings come on top of the users of now. Where those are fewer, A in place of `wanted`, so
+        # are those to come: (wanted - A) x (share ahead - share now) are to spare.
+        return max(number - int(wanted * self.share), 1) if self.shifting and number else number
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ version is pinged as what it is, which is what users do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from warmer.aws.functions import Alias
@@ -82,7 +82,7 @@ class LiveVersions:
         settled = now - routing.since >= SETTLED_SECONDS
         newest = max(weights, key=int)
         return [
-            _shared(target, version, weight, arriving=version == newest and not settled)
+            _shared(target, version, weight, newest=version == newest, settled=settled)
             for version, weight in sorted(weights.items(), key=lambda item: int(item[0]))
         ]
 
@@ -135,8 +135,9 @@ class LiveVersions:
         self._routing[name] = _Routing(alias, now, since)
 
 
-def _shared(target: Target, version: str, weight: float, *, arriving: bool) -> Subject:
+def _shared(target: Target, version: str, weight: float, *, newest: bool, settled: bool) -> Subject:
     """One of an alias's two versions. No metric counts its concurrency apart from the other's."""
+    arriving = newest and not settled
     routing = f"{target.qualifier} gives version {version} {weight:.0%} of the requests"
     rising = arriving and target.ramp is not None
     if rising:
@@ -144,7 +145,9 @@ def _shared(target: Target, version: str, weight: float, *, arriving: bool) -> S
     elif arriving:
         routing += ", and may give it all: the shift is less than an hour old"
     share = 1.0 if arriving and not rising else weight
-    return Subject(target, version, version, share, routing, measured=False, rising=rising)
+    shifting = target.ramp is not None and not settled
+    subject = Subject(target, version, version, share, routing, measured=False)
+    return replace(subject, rising=rising, shifting=shifting)
 
 
 def _is_alias(qualifier: str | None) -> bool:
