@@ -5,7 +5,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 WARMER := .venv/bin/warmer
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-all bench bench-policy bench-fleet lock train clean
+.PHONY: help setup demo test lint test-all bench bench-policy bench-fleet bench-train lock train clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -86,6 +86,10 @@ bench-policy: setup ## measure the simulator's speed, and compare policies on tr
 
 bench-fleet: setup .tools/bench-fleet/ready ## measure: waves beside other ways to warm, and the scale of one run
 	@.venv/bin/python -m infra.bench.fleet
+
+bench-train: setup .tools/train/ready ## measure: trainings with and without warm-up, over seeds and rates
+	@.tools/train/bin/python -m infra.bench.warmup
+	@.venv/bin/python -m infra.bench.warmup_plot
 
 lock: ## renew the pinned versions from what pyproject.toml allows
 	@PYTHON=$(PYTHON) infra/build/lock.sh

@@ -7,14 +7,14 @@ import warnings
 
 import onnx
 import torch
+from torch import nn
 
 from infra.train.dataset import SIDE
-from infra.train.network import DigitsNetwork
 
 OPSET = 18
 
 
-def to_onnx(network: DigitsNetwork) -> bytes:
+def to_onnx(network: nn.Module) -> bytes:
     """The network as an ONNX file with its weights inside and a symbolic batch dimension.
 
     Input `image` float32 (batch, 8, 8); outputs `label` int64 (batch,) and `probabilities`

@@ -99,6 +99,15 @@ def test_warmer_prime_runs() -> None:
     assert "converged" in finished.stdout
 
 
+def test_the_commands_of_schedules_run() -> None:
+    """`warmer ramp`, as a line of bars, and as a picture."""
+    ((*commands,),) = blocks("sh-schedules")
+    for command in commands:
+        finished = run(command, dict(os.environ))
+        assert finished.returncode == 0, finished.stderr
+    assert (PROJECT / "build" / "ramp.svg").is_file()
+
+
 def test_the_commands_for_aws_are_the_two_of_sam() -> None:
     """They need an account; what they do is tested on the local cloud."""
     assert blocks("sh-aws") == [ON_AWS]

@@ -242,3 +242,25 @@ def test_a_setting_that_cannot_be_used_is_reported(
     with pytest.raises(ConfigurationError, match=f"{key} is .*; expected {expected}"):
         pre_traffic.handler(EVENT, Context())
     assert codedeploy.statuses == [("d-1", "e-1", "Failed")]
+
+
+def test_a_ramp_is_warmed_as_far_ahead_as_environments_live(
+    codedeploy: CodeDeploy, waves: Waves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five minutes of ten steps of ten percent: half of the requests, with two deviations."""
+    assert codedeploy.taken
+    asked = waves(report(proven=3))
+    monkeypatch.setenv("WARMER_CONCURRENCY", "100")
+    monkeypatch.setenv("WARMER_RAMP", "Linear10PercentEvery1Minute")
+    result = pre_traffic.handler(EVENT, Context())
+
+    assert asked[0][0].concurrency == 60
+    assert result["need"]["share"] == 0.5  # type: ignore[index]  # JSON
+
+
+def test_a_ramp_that_cannot_be_used_names_the_variable() -> None:
+    """And says what would be one."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings({"WARMER_VERSION": VERSION, "WARMER_RAMP": "linear(10%)"})
+
+    assert caught.value.key == "WARMER_RAMP"
