@@ -77,7 +77,10 @@ def speed() -> None:
 @policy.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=TRACES)
 def traces(folder: Path) -> None:
-    """Compare policies on the traces in FOLDER, by default those beside the clone."""
+    """Compare policies on the traces in FOLDER, by default those beside the clone.
+
+    Then `auto` with fixed pinging at equal dollars, which gives the exit code.
+    """
     counts = folder / "azure2019_invocations_per_minute.csv.gz"
     with tempfile.TemporaryDirectory(prefix="warmer-bench-") as scratch:
         arguments: list[Sequence[str | Path]] = []
@@ -90,6 +93,8 @@ def traces(folder: Path) -> None:
         for given in arguments:
             command = [sys.executable, "-m", "warmer", "simulate", *map(str, given), "--no-plot"]
             subprocess.run(command, check=True)
+    goals = [sys.executable, "-m", "infra.bench.policy_goals", str(folder)]
+    sys.exit(subprocess.run(goals, check=False).returncode)
 
 
 def generated_trace(path: Path, functions: int, minutes: int, seed: int) -> Path:

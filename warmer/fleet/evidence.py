@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["GAPS", "LEVELS", "STATE", "begin", "edge", "hear", "read"]
+__all__ = ["EDGES", "GAPS", "LEVELS", "STATE", "begin", "hear", "read"]
 
 # Places in the state.
 BEGUN, KNOWN, LAST_USE, WAVE_AT, WAVE_SIZE, READ_AT = 0, 1, 2, 3, 4, 5
@@ -38,6 +38,9 @@ MARGIN = 30.0
 INTERVALS = (270.0, 330.0, 450.0, 570.0, 690.0, 870.0, 1170.0, 1470.0, 2670.0, 3570.0)
 """After which idle time to ping, half a minute before lifetimes that were published or measured."""
 
+EDGES = (0.0, *(60.0 * 2.0 ** (number / 4.0) for number in range(GAPS - 1)), 240.0 * 2.0**9.5)
+"""Where bins of gaps begin, in seconds, and the last one's end."""
+
 HOUR = 3600.0
 DEFAULT_VALUE = 1e-4
 BUSY_DECAY = 0.8
@@ -48,11 +51,6 @@ def _bin(gap: float) -> int:
     if gap < 60.0:
         return 0
     return min(int(4.0 * math.log2(gap / 60.0)) + 1, GAPS - 1)
-
-
-def edge(number: int) -> float:
-    """Where a bin of gaps begins, in seconds."""
-    return 0.0 if number == 0 else 60.0 * 2.0 ** ((number - 1) / 4.0)
 
 
 def begin(state: Any, now: float, economics: Sequence[float]) -> None:

@@ -33,6 +33,7 @@ from warmer.fleet.evidence import (
     DEAD,
     DEFAULT_VALUE,
     DELAY,
+    EDGES,
     GAP,
     GAPS,
     GOAL,
@@ -58,7 +59,6 @@ from warmer.fleet.evidence import (
     VALUE,
     WAVE_AT,
     WAVE_SIZE,
-    edge,
 )
 
 __all__ = ["choose", "interval", "lasting", "plan", "read_due"]
@@ -116,8 +116,8 @@ def _within(state: Any, age: float, low: float, high: float) -> float:
     """The chance that a gap that has lasted for `age` ends between `low` and `high` seconds."""
     total, part = 1e-12, 0.0
     for number in range(GAPS):
-        begins = edge(number)
-        ends = edge(number + 1) if number < GAPS - 1 else begins * 4.0
+        begins = EDGES[number]
+        ends = EDGES[number + 1]
         if ends <= age:
             continue
         weight = state[GAP + number] + PRIOR_GAPS / GAPS
@@ -135,8 +135,8 @@ def _cold_rate(state: Any, idle: float) -> float:
     """Gaps longer than T, each second: how many cold starts there are without pings."""
     gaps = 0.0
     for number in range(GAPS):
-        begins = edge(number)
-        ends = edge(number + 1) if number < GAPS - 1 else begins * 4.0
+        begins = EDGES[number]
+        ends = EDGES[number + 1]
         if ends > idle:
             gaps += state[GAP + number] * min(1.0, (ends - idle) / (ends - begins))
     return float(gaps / (state[KNOWN] - state[BEGUN] + HOUR))
@@ -255,7 +255,7 @@ def _appointment(state: Any, least: float, seconds: float, economics: Sequence[f
     price = economics[PING] + economics[LOOK] + economics[INIT]
     best, moment = 0.0, math.inf
     for number in range(GAPS):
-        begins = edge(number)
+        begins = EDGES[number]
         at = state[LAST_USE] + begins - MARGIN
         if at < least:
             continue
