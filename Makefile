@@ -5,12 +5,12 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 WARMER := .venv/bin/warmer
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-all bench bench-policy bench-fleet bench-train lock train clean
+.PHONY: help setup demo test lint test-all dist bench bench-policy bench-fleet bench-train lock train clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: .venv/ready .tools/sam/ready .tools/runtime/ready .tools/schemathesis/ready ## create the environments that the other targets use
+setup: .venv/ready .tools/sam/ready .tools/runtime/ready .tools/schemathesis/ready .tools/checkov/ready ## create the environments that the other targets use
 
 # The project with its local cloud and development tools.
 .venv/ready: pyproject.toml $(LOCKS)/project.txt
@@ -40,6 +40,13 @@ setup: .venv/ready .tools/sam/ready .tools/runtime/ready .tools/schemathesis/rea
 	@echo "creating .tools/schemathesis (requests from the endpoint's OpenAPI description)"
 	@$(PYTHON) -m venv .tools/schemathesis
 	@.tools/schemathesis/bin/python -m pip install $(PIP_FLAGS) --constraint $(LOCKS)/schemathesis.txt schemathesis
+	@touch $@
+
+# It pins a boto3 of its own.
+.tools/checkov/ready: $(LOCKS)/checkov.txt
+	@echo "creating .tools/checkov (what auditors check a template with)"
+	@$(PYTHON) -m venv .tools/checkov
+	@.tools/checkov/bin/python -m pip install $(PIP_FLAGS) --constraint $(LOCKS)/checkov.txt checkov
 	@touch $@
 
 # Real models, for benchmarks: the files of packages whose code is not used.
@@ -73,6 +80,7 @@ lint: setup
 	@.venv/bin/mypy
 	@.venv/bin/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
+	@LOG_LEVEL=ERROR .tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 
 bench: setup .tools/bench/ready ## measure: the local cloud's overhead, the endpoint, sessions and first requests
 	@.venv/bin/python -m infra.bench.invoke_overhead
@@ -90,6 +98,9 @@ bench-fleet: setup .tools/bench-fleet/ready ## measure: waves beside other ways 
 bench-train: setup .tools/train/ready ## measure: trainings with and without warm-up, over seeds and rates
 	@.tools/train/bin/python -m infra.bench.warmup
 	@.venv/bin/python -m infra.bench.warmup_plot
+
+dist: setup ## build the wheel of warmer, and a Lambda layer of it, into dist/
+	@.venv/bin/python -m infra.build.layer --output dist
 
 lock: ## renew the pinned versions from what pyproject.toml allows
 	@PYTHON=$(PYTHON) infra/build/lock.sh

@@ -41,6 +41,7 @@ def load(setting: str) -> list[warmer.Model]:
 
 MODELS = load(os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL)
 ENDPOINT = Endpoint(MODELS, environment.current())
+telemetry.prepare()
 
 
 @warmer.warmable
@@ -50,22 +51,23 @@ def handler(event: object, _context: object) -> dict[str, object]:
     try:
         return ENDPOINT.respond(event) if is_http(event) else ENDPOINT.invoke(event)
     finally:
-        if environment.current().in_first_invocation:
-            _emit_cold_start((time.perf_counter() - began) * 1000)
+        _emit_request((time.perf_counter() - began) * 1000)
 
 
-def _emit_cold_start(inference_ms: float) -> None:
-    """Count a cold start that a user met; an environment that a ping started is none."""
+def _emit_request(inference_ms: float) -> None:
+    """Measure a user's request; only one that began with an INIT is cold, not a pinged one's."""
     here = environment.current()
+    metrics = {
+        Metric.COLD_START: float(here.in_first_invocation),
+        Metric.INFERENCE_DURATION: inference_ms,
+    }
+    if here.in_first_invocation:
+        priming = sum(model.priming.seconds for model in MODELS)
+        metrics |= {Metric.INIT_DURATION: here.init_ms, Metric.PRIMING_DURATION: priming * 1000}
     telemetry.emit(
-        {
-            Metric.COLD_START: 1,
-            Metric.INIT_DURATION: here.init_ms,
-            Metric.PRIMING_DURATION: sum(model.priming.seconds for model in MODELS) * 1000,
-            Metric.INFERENCE_DURATION: inference_ms,
-        },
-        # One dimension, the same for every function: each distinct one is billed by the month.
-        dimensions={"service": "inference"},
+        metrics,
+        # One dimension, and few of its values: each distinct one is billed by the month.
+        dimensions={"service": here.function_name or "inference"},
         properties={
             "function": here.function_name,
             "function_version": here.function_version,

@@ -25,16 +25,20 @@ TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NAMESPACE_VARIABLE", "Metric", "emit", "log"]
+__all__ = ["LEVEL_VARIABLE", "NAMESPACE_VARIABLE", "Metric", "emit", "log", "prepare"]
 
 NAMESPACE_VARIABLE = "WARMER_METRICS_NAMESPACE"
+LEVEL_VARIABLE = "WARMER_LOG_LEVEL"
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class Metric(Enum):
     """A metric of ours; its value is its CloudWatch name and unit."""
 
-    # Of an inference function, once for each cold start that a user met; the last one is the time
-    # to answer that request once INIT was over.
+    # Of an inference function, for each request of a user: 1 where it met a cold start and 0 where
+    # not, so that the average is the share, and the time to answer once INIT was over. INIT and
+    # priming for each cold start.
     COLD_START = ("ColdStart", "Count")
     INIT_DURATION = ("InitDuration", "Milliseconds")
     PRIMING_DURATION = ("PrimingDuration", "Milliseconds")
@@ -95,10 +99,24 @@ def emit(
     provider.flush_metrics()
 
 
+def prepare() -> None:
+    """Import at INIT what `emit` needs, where metrics are wanted: a user's request waits else."""
+    if os.environ.get(NAMESPACE_VARIABLE):
+        from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch
+
+        assert cloudwatch
+
+
 def log(message: str, fields: Mapping[str, object] | None = None, level: str = "INFO") -> None:
     """Write one structured log line: a JSON object with `level`, `message` and `fields`.
 
     Lambda keeps such a line as it is, whatever the function's log format. Values that JSON lacks
-    are written as their text.
+    are written as their text. Nothing is written below the level that WARMER_LOG_LEVEL names:
+    DEBUG, INFO, WARNING or ERROR, and INFO without it. Raises ConfigurationError for another.
     """
+    least = os.environ.get(LEVEL_VARIABLE) or "INFO"
+    if least not in _LEVELS:
+        raise ConfigurationError(LEVEL_VARIABLE, least, f"one of {', '.join(_LEVELS)}")
+    if _LEVELS.index(level) < _LEVELS.index(least):
+        return
     print(json.dumps({"level": level, "message": message, **(fields or {})}, default=str))  # noqa: T201 - standard output is the log

@@ -21,6 +21,7 @@ resolve project '.[cloud,dev]'
 resolve sam aws-sam-cli awscli
 resolve runtime awslambdaric boto3
 resolve schemathesis schemathesis
+resolve checkov checkov
 resolve function aws-lambda-powertools numpy onnxruntime
 resolve train torch==2.13.0 transformers scikit-learn onnx onnxruntime numpy
 # For the models' files alone: what their code needs, torch among it, is not installed.

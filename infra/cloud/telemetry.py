@@ -12,6 +12,7 @@ from infra.cloud.emf import EmbeddedMetrics
 from infra.cloud.lambda_metrics import LambdaMetrics
 from infra.cloud.ledger import Ledger
 from infra.cloud.metrics import MetricStore
+from infra.cloud.queue_metrics import QueueMetrics
 
 __all__ = ["Telemetry"]
 
@@ -43,6 +44,7 @@ class Telemetry:
         self.store.before_read.insert(0, flush_logs)
         self._settings = CloudWatchSettings(agenda, self._store)
         cloudwatch_api.install(self._settings)
+        QueueMetrics(self.store, agenda, self._region)
 
     def close(self) -> None:
         """Run no more alarm actions. The agenda must have ended."""

@@ -189,6 +189,15 @@ def test_every_parameter_is_grouped_and_described() -> None:
     assert all(rules["Description"] for rules in template["Parameters"].values())
 
 
+def test_every_parameter_is_documented_with_its_default() -> None:
+    """In the README's table, in the order of the console."""
+    template, _ = transformed({})
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z][A-Za-z]+)` \| (none|`[^`]+`|[\d.]+) \|", readme, re.MULTILINE)
+    defaults = {name: str(rules["Default"]) for name, rules in template["Parameters"].items()}
+    assert {name: value.strip("`").replace("none", "") for name, value in rows} == defaults
+
+
 def test_the_alarms_cost_what_is_said() -> None:
     """$0.10 a month for each metric of an alarm (CloudWatch pricing page, us-east-1)."""
 

@@ -88,3 +88,23 @@ def test_a_log_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> No
         "proven": 10,
         "error": "x",
     }
+
+
+@pytest.mark.parametrize(
+    ("least", "written"), [("INFO", 2), ("", 2), ("WARNING", 1), ("ERROR", 0), ("DEBUG", 2)]
+)
+def test_what_is_below_the_level_is_not_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, least: str, written: int
+) -> None:
+    """Log lines are billed by their size."""
+    monkeypatch.setenv("WARMER_LOG_LEVEL", least)
+    log("wave")
+    log("problem", level="WARNING")
+    assert len(capsys.readouterr().out.splitlines()) == written
+
+
+def test_an_unknown_level_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With those that there are."""
+    monkeypatch.setenv("WARMER_LOG_LEVEL", "loud")
+    with pytest.raises(ConfigurationError, match=r"WARMER_LOG_LEVEL .*one of DEBUG, INFO"):
+        log("wave")
