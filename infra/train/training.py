@@ -11,8 +11,8 @@ from torch import nn
 from infra.train.augmentation import augment
 from infra.train.dataset import Images, Labels
 from infra.train.network import DigitsNetwork
-from infra.train.schedule import WarmupCosine
 from warmer.errors import ConfigurationError
+from warmer.ramp import Ramp
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,12 @@ def train(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    schedule = WarmupCosine(int(settings.warmup_fraction * steps), steps)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.factor)
+    warmup = int(settings.warmup_fraction * steps)
+    ramp = Ramp.parse(f"linear({warmup}) then cosine", total=steps)
+    # The very first step learns already: warm-up counts from 1.
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: ramp(max(step, min(step + 1, warmup)))
+    )
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.05)
     network.train()
     for epoch in range(1, settings.epochs + 1):
