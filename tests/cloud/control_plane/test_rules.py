@@ -38,12 +38,12 @@ def broken(asserted: Any, condition: Any = None) -> dict[str, str]:
     ],
 )
 def test_an_assertion_is_a_function_of_parameters(function: Any, holds: bool) -> None:
-    """CloudFormation user guide, "Rule-specific intrinsic functions"."""
+    """Each of the rule-specific functions that look at parameters alone."""
     assert broken(function) == ({} if holds else {"Rule": "Do it."})
 
 
 def test_a_rule_holds_where_its_condition_does() -> None:
-    """CloudFormation user guide, "Rules section": without RuleCondition it always does."""
+    """Without RuleCondition it always does."""
     never = {"Fn::Equals": ["a", "b"]}
     assert broken(never) == {"Rule": "Do it."}
     assert broken(never, condition=never) == {}
@@ -78,7 +78,7 @@ def test_a_template_whose_rules_are_broken_is_not_deployed() -> None:
 
 
 def test_a_condition_may_name_another_by_the_short_tag() -> None:
-    """CloudFormation user guide, "Condition functions": `!Condition` is `Condition`."""
+    """`!Condition` is `Condition`, which is what moto evaluates."""
     text = (
         "Parameters: {A: {Type: String, Default: one}}\n"
         "Conditions: {One: !Equals [!Ref A, one], Two: !Not [!Condition One]}\n"

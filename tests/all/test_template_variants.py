@@ -1,0 +1,80 @@
+"""The template's variants, built by `sam build`, deployed one over the other to a local cloud."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.cloud.deployed import DeployedStack, deployed
+from infra.cloud.sam_build import build, build_environment
+from warmer.errors import CloudError
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+MODEL = TEMPLATE.parent / "handlers" / "models" / "digits"
+INFERENCE = "local-inference"
+ENABLED = dict.fromkeys(("Alarms", "Memory", "TargetsByTag", "TargetsParameter"), "ENABLED")
+VARIANTS: dict[str, dict[str, str]] = {
+    "everything on": {
+        **ENABLED,
+        "MetricsNamespace": "Warmer",
+        "Tracing": "Active",
+        "LogLevel": "WARNING",
+        "KmsKey": "arn:aws:kms:us-east-1:123456789012:key/0a",
+        "VpcSubnets": "subnet-0a,subnet-0b",
+        "VpcSecurityGroups": "sg-0a",
+        "LambdaEndpoint": "vpce-0a",
+    },
+    "public, with larger /tmp": {"FunctionUrlAuth": "NONE", "EphemeralStorage": "1024"},
+    "reserved": {"ReservedConcurrency": "20"},
+    "provisioned": {"ProvisionedConcurrency": "2"},
+    "SnapStart": {"SnapStart": "ENABLED"},
+    "canary": {"DeploymentType": "Canary10Percent5Minutes", "InferenceMemory": "1024"},
+    "linear": {"DeploymentType": "Linear10PercentEvery1Minute", "InferenceMemory": "1536"},
+    "model in S3": {"ModelSource": "S3", "ModelPath": "models-bucket/models/digits"},
+}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[DeployedStack]:
+    """The template's defaults; a minute of the cloud's is a quarter of a second."""
+    with deployed(TEMPLATE, any_python=True, arguments=("--clock-rate", "240")) as running:
+        s3 = running.client("s3")
+        s3.create_bucket(Bucket="models-bucket")
+        for file in MODEL.iterdir():
+            s3.upload_file(str(file), "models-bucket", f"models/digits/{file.name}")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def built() -> Path:
+    """What `sam build` makes."""
+    return build(TEMPLATE, {}, environment=build_environment(True))
+
+
+def answered(stack: DeployedStack) -> dict[str, Any]:
+    """What the alias answers to one blank image."""
+    tensor = {"name": "image", "datatype": "FP32", "shape": [1, 8, 8], "data": [0] * 64}
+    answer = stack.client("lambda").invoke(
+        FunctionName=INFERENCE, Qualifier="live", Payload=json.dumps({"inputs": [tensor]})
+    )
+    said: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, said
+    return said
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_variant_is_deployed_and_answers(stack: DeployedStack, built: Path, variant: str) -> None:
+    """As an update of the one before, whose new version the hook has primed."""
+    stack.update(built, VARIANTS[variant])
+    assert answered(stack)["model_name"] == "digits"
+
+
+def test_a_combination_that_aws_refuses_is_refused(stack: DeployedStack, built: Path) -> None:
+    """With the rule's remedy, and the stack as it was."""
+    with pytest.raises(CloudError, match="Set ProvisionedConcurrency to 0"):
+        stack.update(built, {"SnapStart": "ENABLED", "ProvisionedConcurrency": "2"})
+    assert answered(stack)["model_name"] == "digits"
