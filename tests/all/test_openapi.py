@@ -11,8 +11,6 @@ from tests.inference.conftest import schemathesis
 if TYPE_CHECKING:
     from infra.cloud.testing import LocalCloudFactory
 
-pytest_plugins = ["infra.cloud.testing"]
-
 
 @pytest.mark.timeout(600)
 def test_schemathesis_finds_nothing(local_cloud: LocalCloudFactory) -> None:

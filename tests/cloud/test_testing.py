@@ -22,8 +22,6 @@ from warmer.errors import CloudError, ConfigurationError
 if TYPE_CHECKING:
     from infra.cloud.testing import LocalCloudFactory
 
-pytest_plugins = ["infra.cloud.testing"]
-
 RUNTIME_PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 TEMPLATE = f"""
 Transform: AWS::Serverless-2016-10-31

@@ -12,8 +12,6 @@ import pytest
 if TYPE_CHECKING:
     from infra.cloud.testing import DeployedStack, LocalCloudFactory
 
-pytest_plugins = ["infra.cloud.testing"]
-
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMATHESIS = ROOT / ".tools" / "schemathesis" / "bin" / "schemathesis"
 

@@ -21,8 +21,6 @@ from infra.cloud.sam import PROJECT
 if TYPE_CHECKING:
     from infra.cloud.testing import LocalCloudFactory
 
-pytest_plugins = ["infra.cloud.testing"]
-
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 

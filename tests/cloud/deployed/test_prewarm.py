@@ -29,8 +29,6 @@ from warmer.errors import CloudError
 if TYPE_CHECKING:
     from infra.cloud.testing import LocalCloudFactory
 
-pytest_plugins = ["infra.cloud.testing"]
-
 FUNCTION = "local-f"
 HOOK = "local-pre-traffic"
 CALLERS = 4
