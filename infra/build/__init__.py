@@ -15,5 +15,6 @@ architecture and C library that it will run on. `infra/build/Makefile` calls it 
     lazy_imports  which of numpy's imports are put off, proven by runs before and after
     signatures    numpy's signatures, made when `inspect` is imported
     bytecode      modules compiled ahead, where the target's Python is at hand
+    layer         the wheel of Warmer, and a Lambda layer of it
     assembly      the package as a whole: copied, stamped, measured
 """

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from warmer.errors import BuildError
 
-_TASK_ROOT = "/var/task"  # where Lambda puts a package; tracebacks name it
+TASK_ROOT = "/var/task"
+"""Where Lambda puts a package; tracebacks name it."""
 
 
 def interpreter(python: str) -> Path | None:
@@ -47,8 +48,8 @@ def _version(executable: Path) -> str:
     ).stdout.strip()
 
 
-def compile_modules(folder: Path, executable: Path) -> None:
-    """Compile every module below `folder`.
+def compile_modules(folder: Path, executable: Path, place: str = TASK_ROOT) -> None:
+    """Compile every module below `folder`, which Lambda will have at `place`.
 
     The byte-code names no time and is never checked against the source (PEP 552, unchecked hash):
     the package cannot change, and a check would read each source file.
@@ -68,7 +69,7 @@ def compile_modules(folder: Path, executable: Path) -> None:
         "unchecked-hash",
     ]
     compiled = subprocess.run(
-        [*command, "-s", str(folder), "-p", _TASK_ROOT, str(folder)],
+        [*command, "-s", str(folder), "-p", place, str(folder)],
         capture_output=True,
         text=True,
         check=False,
