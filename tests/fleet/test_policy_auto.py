@@ -11,6 +11,7 @@ from math import inf
 import pytest
 
 from warmer.errors import ConfigurationError
+from warmer.fleet import evidence, hazard
 from warmer.fleet.auto import Auto
 from warmer.fleet.economics import Economics
 from warmer.fleet.keep_alive import BreakEven, Hybrid
@@ -85,6 +86,18 @@ def test_auto_pings_more_often_where_environments_were_gone() -> None:
     first = _answered(policy, {}, 0.0, new)
     second = _answered(policy, first.memory, first.look_at, new)
     assert second.look_at - first.look_at < 500.0
+
+
+def test_a_rate_makes_cold_starts_dearer_that_cloudwatch_shows() -> None:
+    """A use each 20 minutes is cold each time where nobody pings: far above one in a hundred."""
+    policy = Auto("rate", 0.01)
+    state, figures = [0.0] * evidence.STATE, policy.figures
+    evidence.begin(state, 0.0, figures)
+    peaks = [int(minute % 20 == 5) for minute in range(240)]
+    evidence.read(state, 0.0, peaks, 600.0)
+    hazard.choose(state, 14_400.0, figures)
+    assert (state[evidence.REQUESTS], state[evidence.COLDS]) == (12, 12)
+    assert state[evidence.VALUE] > 10 * evidence.DEFAULT_VALUE
 
 
 def test_autos_memory_is_json_and_small() -> None:

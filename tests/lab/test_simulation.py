@@ -144,6 +144,13 @@ def test_a_dearer_cold_start_is_worth_more_pings() -> None:
     assert dear[1] > cheap[1]
 
 
+def test_a_rate_is_worked_towards() -> None:
+    """One in ten may be cold of a caller who without pings is always cold."""
+    times = np.arange(307.3, 86_400, 1200.0)
+    assert _long_run(Never(), times)[0] == len(times)
+    assert _long_run(Auto("rate", 0.1), times)[0] < len(times) / 3
+
+
 def test_a_budget_is_kept() -> None:
     """Half a cent and five cents a month: neither is overdrawn, and the second buys more."""
     times = np.sort(np.random.default_rng(5).uniform(0, 86_400, 100))

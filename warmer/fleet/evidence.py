@@ -151,6 +151,9 @@ def _busy_minute(state: Any, minute: float, peak: float, idle: float) -> None:
     """Users had `peak` environments busy at once in a minute."""
     moment = minute + 30.0
     if moment > state[KNOWN] - 30.0:
+        before = max(state[LAST_USE], state[WAVE_AT])
+        if moment > state[LAST_USE] and moment - before > idle:
+            state[COLDS] += 1.0
         _use(state, moment)
         state[REQUESTS] += peak
     for band in range(BANDS):
