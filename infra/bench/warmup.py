@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--seeds", type=int, default=5, help="runs of each case")
-    parser.add_argument("--epochs", type=int, default=10, help="passes over the images")
+    parser.add_argument("--epochs", type=int, default=30, help="passes over the images")
     parser.add_argument("--output", type=Path, default=RESULT, help="JSON file with every run")
     options = parser.parse_args(arguments)
     found = []
