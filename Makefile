@@ -82,11 +82,12 @@ lint: setup
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
 	@LOG_LEVEL=ERROR .tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 
-bench: setup .tools/bench/ready ## measure: the local cloud's overhead, the endpoint, sessions and first requests
+bench: setup .tools/bench/ready ## measure: the local cloud's overhead, the endpoint, sessions, first requests, the start
 	@.venv/bin/python -m infra.bench.invoke_overhead
 	@.venv/bin/python -m infra.bench.endpoint
 	@.venv/bin/python -m infra.bench.sessions
 	@.venv/bin/python -m infra.bench.synthesis
+	@.venv/bin/python -m infra.bench.start
 
 bench-policy: setup ## measure the simulator's speed, and compare policies on traces
 	@.venv/bin/python -m infra.bench.policy speed
