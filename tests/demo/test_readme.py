@@ -25,6 +25,7 @@ RUNTIME = PROJECT / ".tools" / "runtime"
 # Run elsewhere: `make demo` is test_demo.py's `warmer demo`, and `make test` runs this.
 MAKE = {"make demo", "make test"}
 UP = ".venv/bin/warmer cloud up --any-python"
+BUNDLE = ".venv/bin/warmer bundle handlers/models/digits -o build/digits"
 ON_AWS = ["sam build", "sam deploy --guided"]
 
 
@@ -58,7 +59,7 @@ def run(command: str, environment: dict[str, str]) -> subprocess.CompletedProces
 def test_every_plain_command_is_one_that_a_test_runs() -> None:
     """A command that is added to the README needs a test too."""
     commands = [line for block in blocks("sh") for line in block]
-    known = {*MAKE, UP, ".venv/bin/warmer prime handlers/models/digits"}
+    known = {*MAKE, UP, ".venv/bin/warmer prime handlers/models/digits", BUNDLE}
     assert set(commands) == known
 
 
@@ -97,6 +98,14 @@ def test_warmer_prime_runs() -> None:
     )
     assert finished.returncode == 0, finished.stderr
     assert "converged" in finished.stdout
+
+
+def test_warmer_bundle_runs(tmp_path: Path) -> None:
+    """`warmer bundle` on the committed model, into a folder of its own."""
+    made = tmp_path / "digits"
+    finished = run(BUNDLE.replace("build/digits", str(made)), dict(os.environ))
+    assert finished.returncode == 0, finished.stderr
+    assert (made / "manifest.json").is_file()
 
 
 def test_the_commands_of_schedules_run() -> None:

@@ -9,6 +9,10 @@ from moto.iam.models import iam_backends
 from tests.cloud.control_plane.conftest import ControlPlane
 
 
+@pytest.mark.aws(
+    "CloudFormation template reference: AWS::Lambda::Function Environment",
+    "Numbers and booleans of a template are text in a function's variables",
+)
 def test_numbers_of_a_template_are_text_in_variables(control: ControlPlane) -> None:
     """CloudFormation takes a number or boolean where a string is expected.
 
@@ -37,6 +41,10 @@ def test_numbers_of_a_template_are_text_in_variables(control: ControlPlane) -> N
     assert found == {"SECONDS": "600", "RATE": "0.5", "ON": "true", "NAME": "007"}
 
 
+@pytest.mark.aws(
+    "CloudFormation template reference: Pseudo parameters reference",
+    "`AWS::NoValue` takes an item out of a list, as it takes a property out of a resource",
+)
 @pytest.mark.parametrize("given", ["yes", "no"])
 def test_no_value_takes_an_item_out_of_a_list(control: ControlPlane, given: str) -> None:
     """As it does a property: a condition decides on a statement of a policy, or on a policy.

@@ -129,6 +129,10 @@ def test_a_function_that_is_tagged_and_not_decorated_meets_one_ping(
     assert "local-bare" in json.dumps(run["left_alone"] + run["waves"])
 
 
+@pytest.mark.aws(
+    "EventBridge Scheduler user guide: Schedule types",
+    "A schedule of one's own invokes a function with the input that it names, at once",
+)
 def test_a_schedule_of_ones_own_pings_a_function_that_accepts_events(stack: DeployedStack) -> None:
     """A rate fires at once; the ping does the work that it asks for, and no code of the user's.
 
