@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 from warmer.errors import CloudError, ConfigurationError
 
@@ -30,6 +30,21 @@ _GLOBALS = {
 }
 
 
+if TYPE_CHECKING:
+    from yaml import SafeLoader as FastLoader
+else:
+    # LibYAML's is 10 times as fast; a PyYAML that was built from source may be without it. It does
+    # not stand what is nested a hundred thousand deep: not for templates that others send.
+    FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _ShortForms(FastLoader):
+    """YAML in which short forms such as `!Ref` are written out, as SAM does it."""
+
+
+_ShortForms.add_multi_constructor("!", intrinsics_multi_constructor)
+
+
 @dataclass(frozen=True)
 class LocalCode:
     """A package on this machine that a resource names; `path` is a folder or a file."""
@@ -47,7 +62,7 @@ def read_template(path: Path) -> Template:
     if not path.is_file():
         raise ConfigurationError("template", str(path), "a SAM or CloudFormation template's file")
     try:
-        found = yaml_parse(path.read_text(encoding="utf-8"))
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_ShortForms)
     except (yaml.YAMLError, ValueError, AttributeError) as error:
         raise CloudError(f"{path} cannot be read as a template: {error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("Resources"), dict):
