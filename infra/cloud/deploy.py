@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from infra.cloud.artifacts import BUCKET, Packaged
@@ -63,7 +64,8 @@ def deploy(
 def _upload(endpoint: str, contents: Mapping[str, bytes]) -> None:
     s3 = local_client(endpoint, "s3")
     s3.create_bucket(Bucket=BUCKET)
-    for key, content in contents.items():
+
+    def put(key: str, content: bytes) -> None:
         # boto3's own PutObject waits a second to be asked for the body, and hashes it twice.
         place = {"Bucket": BUCKET, "Key": key}
         address = s3.generate_presigned_url("put_object", Params=place)
@@ -74,6 +76,9 @@ def _upload(endpoint: str, contents: Mapping[str, bytes]) -> None:
                 pass
         except (urllib.error.URLError, TimeoutError) as error:
             raise CloudError(f"A package cannot be put into S3 at {endpoint}: {error}") from error
+
+    with ThreadPoolExecutor(max(len(contents), 1), thread_name_prefix="upload") as threads:
+        list(threads.map(put, contents, contents.values()))
 
 
 def _settled(formation: Any, stack: str) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def parse(text: str) -> Template:
     Its Resources, Parameters and Outputs are dicts of dicts. Raises moto's ValidationError.
     """
     try:
-        template = yaml.load(text, Loader=_TemplateLoader)
+        template = _read(text)
         # Dates and the like become text again, as CloudFormation takes them.
         template = json.loads(json.dumps(template, default=str))
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
@@ -78,6 +78,16 @@ def parse(text: str) -> Template:
     for section in ("Resources", "Parameters", "Outputs"):
         _check_section(section, template.get(section) or {})
     return template
+
+
+def _read(text: str) -> Any:
+    """JSON is YAML too, but its own parser takes a hundredth of the time."""
+    if text.lstrip()[:1] == "{":
+        try:
+            return json.loads(text)
+        except ValueError:
+            pass  # a mapping in YAML's flow style, or an error for its parser to tell
+    return yaml.load(text, Loader=_TemplateLoader)
 
 
 def _check_section(section: str, members: Any) -> None:
