@@ -20,11 +20,7 @@ FIRST_FEW_MS = 3.0
 """For models that take less than that, the first request may take 0.3 ms more."""
 
 MOST_STEADY_RATIO = 1.03
-MOST_STEADY_MORE_MS = 0.003
-"""What a call through `warmer` adds to one of ONNX Runtime, which is most of a 50 us inference."""
-
-MOST_MEMORY_RATIO = 1.005
-"""1.00 to the hundredth: of the smallest models, a process differs by a tenth of a MiB or two."""
+MOST_MEMORY_RATIO = 1.0
 
 
 @dataclass(frozen=True)
@@ -115,9 +111,8 @@ class Result:
     def _steady(self, shape: int) -> Goal:
         ratios = self.steady_ratios[shape]
         default = _median(self._all("default", lambda one: one.steady_ms[shape]))
-        most = max(MOST_STEADY_RATIO, 1 + MOST_STEADY_MORE_MS / default)
         figures = f"{_spread(ratios)} of about {default:.3g} ms"
-        return Goal(f"steady, {self._shape(shape)}", _median(ratios), most, figures)
+        return Goal(f"steady, {self._shape(shape)}", _median(ratios), MOST_STEADY_RATIO, figures)
 
     def _shape(self, shape: int) -> str:
         """The shape of the first input, or its size where that says more."""
