@@ -126,7 +126,7 @@ def test_two_choices_go_together(pair: tuple[str, str]) -> None:
     assert bool(broken_rules(template, values)) == (pair in REFUSED)
     made = resources(choices)
     creation_order(made)
-    known = {*made, *template["Parameters"], "Bucket", "Request", "Signature", "ConfigName"}
+    known = {*made, *template["Parameters"], "Bucket", "Ramp", "Request", "Signature", "ConfigName"}
     named = {name for name in references(list(made.values())) if not name.startswith("AWS::")}
     assert named <= known
 

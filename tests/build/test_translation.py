@@ -17,7 +17,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 from tests.build.conftest import ROOT
 from warmer.fleet.expressions import parse
-from warmer.fleet.target import targets_from_json
+from warmer.fleet.shift import TrafficShift
+from warmer.fleet.target import Target, targets_from_json
 
 Template = dict[str, Any]
 
@@ -161,6 +162,7 @@ def test_every_reference_is_to_something(choices: Mapping[str, str]) -> None:
     template = translate(choices)
     local = {
         "Bucket",
+        "Ramp",
         "Request",
         "Signature",
         "ConfigName",
@@ -299,20 +301,32 @@ def test_logs_go_to_a_group_with_retention(resources: Template, function: str) -
     assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{name}"}
 
 
-def test_the_warmer_can_read_its_targets(resources: Template) -> None:
+@pytest.mark.parametrize("ramp", ["", "Linear10PercentEvery1Minute"])
+def test_the_warmer_can_read_its_targets(resources: Template, ramp: str) -> None:
     """What the variable or the parameter says is what the warmer can parse."""
     variables = resources["WarmerFunction"]["Properties"]["Environment"]["Variables"]
     condition, empty, listed = variables["WARMER_TARGETS"]["Fn::If"]
     assert (condition, empty) == ("TargetsAreInParameter", "")
     assert resources["WarmTargets"]["Properties"]["Value"] == listed
-    text = listed["Fn::Sub"]
-    values = {"InferenceFunction": "stack-inference", "WarmConcurrency": "10"}
+    text, parts = listed["Fn::Sub"]
+    condition, with_ramp, without = parts["Ramp"]["Fn::If"]
+    assert (condition, without) == ("TrafficShiftsInSteps", "")
+    values = {
+        "InferenceFunction": "stack-inference",
+        "WarmConcurrency": "10",
+        "Ramp": with_ramp["Fn::Sub"].replace("${DeploymentType}", ramp) if ramp else without,
+    }
     (target,) = targets_from_json(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text))
-    assert (target.function, target.qualifier, target.concurrency) == (
-        "stack-inference",
-        "live",
-        10,
-    )
+    assert target == Target("stack-inference", "live", concurrency=10, ramp=ramp or None)
+
+
+def test_the_hook_warms_to_the_share_that_comes_next(resources: Template) -> None:
+    """It knows how CodeDeploy shifts, and for how long what it warms is counted on to stay."""
+    variables = resources["PreTrafficFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["WARMER_RAMP"] == {"Ref": "DeploymentType"}
+    assert variables["WARMER_IDLE_LIFETIME_SECONDS"] == {"Ref": "IdleLifetime"}
+    for name in translate({})["Parameters"]["DeploymentType"]["AllowedValues"]:
+        assert TrafficShift.parse(name).share_within(0.0, 86400) == 1.0
 
 
 def test_a_change_of_configuration_publishes_a_version(resources: Template) -> None:
