@@ -7,9 +7,10 @@ import pytest
 from tests.fleet.situations import NOON, reply, report, situation
 from warmer.fleet import Outcome
 from warmer.fleet.demand import Busy
-from warmer.fleet.knowledge import Knowledge, LastWave, Survival
+from warmer.fleet.knowledge import Knowledge, LastWave
 from warmer.fleet.learning import after_look, after_wave
 from warmer.fleet.price import PRICES
+from warmer.fleet.survival import Survival
 
 THREE = [reply(name, held_ms=49.0, idle_seconds=200.0 + i) for i, name in enumerate("abc")]
 

@@ -16,11 +16,11 @@ from warmer.fleet.demand import Busy
 from warmer.fleet.knowledge import (
     Knowledge,
     LastWave,
-    Survival,
     knowledge_as_text,
     knowledge_from_item,
 )
 from warmer.fleet.memory import Memory
+from warmer.fleet.survival import Survival
 
 FULL = Knowledge(
     window=tuple(Busy(NOON + i, 900 - i, by_users=True) for i in range(30)),

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from warmer.aws.table import EXPIRY, TEXT
 from warmer.errors import ConfigurationError
 from warmer.fleet.demand import Busy
+from warmer.fleet.survival import Survival
 
-__all__ = ["Knowledge", "LastWave", "Survival", "knowledge_as_text", "knowledge_from_item"]
+__all__ = ["Knowledge", "LastWave", "knowledge_as_text", "knowledge_from_item"]
 
 MOST_BUSY = 8
 MOST_WAVES = 5
@@ -30,18 +31,6 @@ class LastWave(NamedTuple):
     asked: int
     proven: int
     new: int
-
-
-class Survival(NamedTuple):
-    """How long an environment was idle, and whether it was still there then (censored data).
-
-    alive: it had been idle for `seconds` when it answered. Not alive: it was gone `seconds` after
-    the wave that had proven it, so its idle lifetime is shorter, unless Lambda ended it for another
-    reason.
-    """
-
-    seconds: float
-    alive: bool
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from warmer.fleet.demand import Busy, busy_minutes, held_until, sliding, usage, users_of_minute
-from warmer.fleet.knowledge import Knowledge, LastWave, Survival
+from warmer.fleet.knowledge import Knowledge, LastWave
 from warmer.fleet.plan import LEAST_MEMORY_MB, Situation
 from warmer.fleet.price import PRICES
 from warmer.fleet.report import Outcome, WaveReport
+from warmer.fleet.survival import Survival
 from warmer.ping import Reply
 
 __all__ = ["after_look", "after_wave"]
