@@ -127,6 +127,7 @@ def _show(result: dict[str, Any], waves: list[Wave]) -> None:
                 f" {run['proven']:,} proven in {run['seconds']} s on {many['cpu']} processors"
                 f" ({run['cpu_seconds']} s of them used, {many['memory_mb']} MB)"
             )
+        console.print(f"a share of a processor is given by {many['quota']}")
     if found := result.get("decorator"):
         console.print(
             f"@warmable adds {found['decorator_us']:.2f} microseconds to a request;"

@@ -1,9 +1,8 @@
 """Scale of one warmer run: dispatch spread and many functions, on a fraction of a processor.
 
-The load runs on one processor, with 1,024 open files, and, for many functions, with 58 of every
-100 ms: what 1,024 MB give a function (1,769 MB are one processor; Lambda developer guide,
-"Configure Lambda function memory"). It is stopped for the other 42 whatever it used before, which
-is harder than Lambda's quota.
+The load runs on one processor, with 1,024 open files, and, for many functions, with 0.58 of it
+(see `infra.bench.quota`): what 1,024 MB give a function (1,769 MB are one processor; Lambda
+developer guide, "Configure Lambda function memory").
 """
 
 from __future__ import annotations
@@ -11,18 +10,18 @@ from __future__ import annotations
 import json
 import os
 import resource
-import signal
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from infra.bench.loopback import LoopbackProcess
+from infra.bench.quota import Quotas, Share
 
 OPEN_FILES = 1024
-PERIOD_SECONDS = 0.1
 TIME_OUT_SECONDS = 200.0
 
 
@@ -61,35 +60,41 @@ def _load(arguments: list[str], endpoint: LoopbackProcess, cpu: float) -> dict[s
     }
     if endpoint.ca_bundle:
         variables["AWS_CA_BUNDLE"] = str(endpoint.ca_bundle)
-    load = subprocess.Popen(
-        [sys.executable, "-m", "infra.bench.fleet_load", *arguments],
-        env=variables,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=_limit,
-    )
-    try:
-        if cpu < 1:
-            _ration(load, cpu)
-        output, _ = load.communicate(timeout=TIME_OUT_SECONDS)
-    finally:
-        load.kill()
-        load.wait()
+    with _share(cpu) as (share, mechanism):
+
+        def limit() -> None:
+            _limit()
+            share.join()
+
+        load = subprocess.Popen(
+            [sys.executable, "-m", "infra.bench.fleet_load", *arguments],
+            env=variables,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=limit,
+        )
+        share.begin(load)
+        try:
+            output, _ = load.communicate(timeout=TIME_OUT_SECONDS)
+        finally:
+            share.end()
+            load.kill()
+            load.wait()
     result: dict[str, Any] = json.loads(output)
-    return result
+    return {"quota": mechanism, **result}
+
+
+@contextmanager
+def _share(cpu: float) -> Iterator[tuple[Share, str]]:
+    """A share of a processor, and how it is given."""
+    if cpu == 1:
+        yield Share(), "none"
+        return
+    with closing(Quotas()) as quotas, quotas.share(cpu) as share:
+        yield share, quotas.mechanism
 
 
 def _limit() -> None:
     """Runs in the load's process before its program: one processor, few files."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
-
-
-def _ration(load: subprocess.Popen[str], cpu: float) -> None:
-    """Stop and continue a process until it ends, so that it runs for `cpu` of the time."""
-    deadline = time.monotonic() + TIME_OUT_SECONDS
-    while load.poll() is None and time.monotonic() < deadline:
-        time.sleep(PERIOD_SECONDS * cpu)
-        load.send_signal(signal.SIGSTOP)
-        time.sleep(PERIOD_SECONDS * (1 - cpu))
-        load.send_signal(signal.SIGCONT)

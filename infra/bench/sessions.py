@@ -21,27 +21,23 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
 
+from infra.bench.eviction import evict
 from infra.bench.models import ROOT, TOOLS, BenchModel, bench_models
 from infra.bench.quiet import Quiet
 from infra.bench.session_process import Process, write_requests
 from infra.bench.session_result import KINDS, Result, heading
 from warmer.bundling.build import build_bundle
 from warmer.bundling.plan import Plan
-from warmer.errors import ConfigurationError
 from warmer.model.manifest import MANIFEST_NAME, read_manifest
 
 LEAST_PROCESSES = 30
 
 _PAIRED = 5  # processes of each kind for one pair whose steady inferences are compared
 _BURSTS = 11
-
-_MOST_EVICTING_SECONDS = 5.0
-_DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
 
 def measure(model: BenchModel, arguments: argparse.Namespace, quiet: Quiet) -> Result:
@@ -60,7 +56,7 @@ def measure(model: BenchModel, arguments: argparse.Namespace, quiet: Quiet) -> R
 
             def ask(kind: str = kind, first: int = number % len(model.requests)) -> Process:
                 if kind == "cold":
-                    _evict(output, everything=arguments.drop_caches)
+                    evict(sorted(output.iterdir()), everything=arguments.drop_caches)
                 with _started(kind, model, output, requests, first) as process:
                     return _process(process)
 
@@ -129,38 +125,6 @@ def _burst(process: subprocess.Popen[str], shape: int) -> float:
     process.stdin.write(f"{shape}\n")
     process.stdin.flush()
     return float(_line(process))
-
-
-def _evict(folder: Path, *, everything: bool) -> None:
-    """Have the kernel forget what the files hold: theirs, or all of the page cache.
-
-    Raises ConfigurationError where it does not.
-    """
-    os.sync()
-    if everything:
-        _DROP_CACHES.write_text("1", encoding="ascii")
-    deadline = time.monotonic() + _MOST_EVICTING_SECONDS
-    for file in sorted(folder.iterdir()):
-        descriptor = os.open(file, os.O_RDONLY)
-        try:
-            # Pages that are being written, or were just read on another processor, stay at first.
-            while True:
-                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-                if not _is_cached(descriptor):
-                    break
-                if time.monotonic() > deadline:
-                    raise ConfigurationError("--work", str(file), "a disk, which memory is not")
-                time.sleep(0.02)
-        finally:
-            os.close(descriptor)
-
-
-def _is_cached(descriptor: int) -> bool:
-    """Whether a file's first page is in memory: a read that may not wait then succeeds."""
-    try:
-        return os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT) > 0
-    except BlockingIOError:
-        return False
 
 
 def _arguments() -> argparse.Namespace:

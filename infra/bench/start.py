@@ -17,73 +17,34 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 
 import click
 
 from infra.bench.models import ROOT, BenchModel, bench_models
 from infra.bench.quiet import Quiet
+from infra.bench.quota import Quotas
 from infra.bench.start_packages import Packages, bundle_of, find_runtime
 from infra.bench.start_process import QUOTAS, Condition, Program, Started, start
+from infra.bench.start_result import LARGE, Result, heading
 from infra.bench.start_stages import stages
-from infra.cloud.cgroup import Cgroups, CgroupsRefused
 from warmer.errors import WarmerError
 from warmer.model.manifest import Manifest
 
-LARGE = "sentence-transformer"
 SMALL = ("magika", "silero-vad", "ocr-detector", "ocr-classifier", "ocr-recogniser")
 CONDITIONS = (Condition(), Condition(cold=True), *(Condition(cpus=cpus) for cpus in QUOTAS))
-TAUGHT_GOAL = 0.15
 _MEMORY_MB = 1769
-
-
-def plain_goal(model: str) -> float:
-    """At most so long as the plain handler, by model."""
-    return 0.35 if model == LARGE else 0.40
-
-
-@dataclass(frozen=True)
-class Result:
-    """The starts of one model under one condition, by program."""
-
-    model: str
-    condition: Condition
-    starts: Mapping[str, Sequence[Started]]
-
-    def ready_ms(self, program: str) -> float:
-        """The median."""
-        return statistics.median(one.ready_ms for one in self.starts[program])
-
-    def ratio(self, program: str) -> float:
-        """Ours, in units of another's."""
-        return self.ready_ms("ours") / self.ready_ms(program)
-
-    @property
-    def met(self) -> bool:
-        """Whether both goals are reached."""
-        return self.ratio("plain") <= plain_goal(self.model) and (
-            self.ratio("taught") <= TAUGHT_GOAL
-        )
-
-    @property
-    def line(self) -> str:
-        """All of it, for people."""
-        spans = "".join(f"{_spread(self.starts[name]):<20}" for name in self.starts)
-        return (
-            f"{self.model:<21}{self.condition!s:<17}{spans}{self.ratio('plain'):5.2f} of "
-            f"{plain_goal(self.model):.2f}  {self.ratio('taught'):5.2f} of {TAUGHT_GOAL:.2f}  "
-            f"{'met' if self.met else 'MISSED'}"
-        )
 
 
 class Bench:
     """Packages, and what is started from them."""
 
-    def __init__(self, packages: Packages, python: Path, work: Path) -> None:
+    def __init__(
+        self, packages: Packages, python: Path, work: Path, quotas: Quotas, *, drop_caches: bool
+    ) -> None:
         self._packages = packages
         self._python = python
         self._work = work
@@ -91,30 +52,29 @@ class Bench:
             folder: [path for path in folder.rglob("*") if path.is_file()]
             for folder in (packages.ours, packages.plain, packages.taught, packages.floor)
         }
-        self._cgroups: Cgroups | None = None
+        self._quotas = quotas
+        self._drop_caches = drop_caches
         self.quiet = Quiet()
-
-    def close(self) -> None:
-        """Remove the control groups."""
-        if self._cgroups is not None:
-            self._cgroups.close()
 
     def measure(self, model: BenchModel, condition: Condition, rounds: int) -> Result:
         """`rounds` starts of each program, in turn. Raises WarmerError."""
-        if condition.cpus is not None and self._cgroups is None:
-            self._cgroups = Cgroups(("cpu",))
         programs = self.programs(model)
         starts: dict[str, list[Started]] = {program.name: [] for program in programs}
         for number in range(rounds):
             # Whoever follows a start of the same package finds it in the processor's caches.
             turn = number % len(programs)
             for program in programs[turn:] + programs[:turn][::-1]:
-                found = self.quiet.run(
-                    lambda program=program: start(  # type: ignore[misc]  # mypy infers no lambda with a default
-                        program, self._python, condition, self._cgroups
+
+                def once(program: Program = program) -> Started:
+                    return start(
+                        program,
+                        self._python,
+                        condition,
+                        self._quotas,
+                        drop_caches=self._drop_caches,
                     )
-                )
-                starts[program.name].append(found)
+
+                starts[program.name].append(self.quiet.run(once))
         return Result(model.name, condition, starts)
 
     def programs(self, model: BenchModel) -> list[Program]:
@@ -192,15 +152,8 @@ def _lambda_variables(package: Path) -> dict[str, str]:
     }
 
 
-def _spread(starts: Sequence[Started]) -> str:
-    values = [one.ready_ms for one in starts]
-    if len(values) < 2:
-        return f"{values[0]:5.0f}"
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{middle:5.0f} ({low:.0f} to {high:.0f})"
-
-
-def _arguments() -> argparse.Namespace:
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(
         prog="python -m infra.bench.start", description=(__doc__ or "").partition("\n\n")[0]
     )
@@ -209,6 +162,8 @@ def _arguments() -> argparse.Namespace:
         "--conditions",
         nargs="*",
         default=[],
+        choices=[str(one) for one in CONDITIONS],
+        metavar="CONDITION",
         help=f"of {', '.join(map(str, CONDITIONS))} (default: the first for every model, the "
         f"others for {LARGE} and silero-vad)",
     )
@@ -216,11 +171,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="two models, three starts")
     parser.add_argument("--python", help="such as 3.13 (default: the newest here, of Lambda's)")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench" / "start")
+    parser.add_argument(
+        "--drop-caches",
+        action="store_true",
+        help="cold means the whole page cache (needs root, and slows everybody); else the files "
+        "of package and model",
+    )
     parser.add_argument("--keep", action="store_true", help="use the packages of the last run")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def _plan(arguments: argparse.Namespace) -> list[tuple[str, Condition]]:
+def plan_of(arguments: argparse.Namespace) -> list[tuple[str, Condition]]:
     """Models and conditions to measure, in order."""
     names = arguments.models or (["silero-vad", LARGE] if arguments.quick else [*SMALL, LARGE])
     chosen = [one for one in CONDITIONS if str(one) in arguments.conditions]
@@ -239,40 +200,37 @@ def _plan(arguments: argparse.Namespace) -> list[tuple[str, Condition]]:
 
 def main() -> None:
     """Measure, and print the figures; exits with 1 where a goal is missed."""
-    arguments = _arguments()
+    arguments = parse()
     arguments.work.mkdir(parents=True, exist_ok=True)
     version, runtime = find_runtime(arguments.work, arguments.python)
     packages = Packages.build(arguments.work, version, keep=arguments.keep)
-    bench = Bench(packages, runtime / "bin" / "python", arguments.work)
+    python = runtime / "bin" / "python"
     rounds = 3 if arguments.quick else arguments.rounds
-    plan = _plan(arguments)
+    plan = plan_of(arguments)
     models = {one.name: one for one in bench_models(names=dict.fromkeys(name for name, _ in plan))}
     click.echo(
         f"Python {version}, {os.cpu_count()} CPUs, {rounds} starts of each; milliseconds from exec "
         "to the first `next`: median (quartiles)"
     )
-    click.echo(
-        f"{'model':<21}{'condition':<17}"
-        + "".join(f"{name:<20}" for name in ("ours", "primed", "plain", "taught", "floor"))
-        + "ours/plain     ours/taught"
-    )
-    missed = 0
-    try:
+    with closing(Quotas()) as quotas:
+        click.echo(f"vCPU: {quotas.mechanism}; cold page cache: {_cold(arguments)}\n{heading()}")
+        bench = Bench(packages, python, arguments.work, quotas, drop_caches=arguments.drop_caches)
+        missed = 0
         for name, condition in plan:
-            try:
-                result = bench.measure(models[name], condition, rounds)
-            except CgroupsRefused as error:
-                click.echo(f"{name:<21}{condition!s:<17}not measured: {error}")
-                continue
+            result = bench.measure(models[name], condition, rounds)
             click.echo(result.line)
             missed += not result.met
-        click.echo(f"machine: {bench.quiet}")
-        for name in dict.fromkeys(name for name, _ in plan):
-            ours = bench.programs(models[name])[0]
-            click.echo(f"{name}: {stages(ours, runtime / 'bin' / 'python', max(rounds, 5))}")
-    finally:
-        bench.close()
+    click.echo(f"missed: {missed} of {len(plan)}; machine: {bench.quiet}")
+    for name in models:
+        ours = bench.programs(models[name])[0]
+        click.echo(f"{name}: {stages(ours, python, max(rounds, 5))}")
     sys.exit(1 if missed else 0)
+
+
+def _cold(arguments: argparse.Namespace) -> str:
+    if arguments.drop_caches:
+        return "everything is dropped"
+    return "the package's and the model's files are evicted, Python and its runtime client are not"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import socket
 import subprocess
 import time
@@ -10,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.cloud.cgroup import Cgroup, Cgroups
+from infra.bench.eviction import evict
+from infra.bench.quota import Quotas, Share
 from infra.cloud.runtime_api import RuntimeApi, RuntimeGone
 from warmer.errors import CloudError
 
 __all__ = ["QUOTAS", "Condition", "Program", "Started", "start"]
 
-QUOTAS = {0.29: 512, 0.58: 1024, 1.0: 1769}
-"""vCPUs, and the memory in MB with which Lambda gives them (developer guide, "Configure Lambda
+QUOTAS = (0.29, 0.58, 1.0)
+"""vCPUs: what Lambda gives with 512, 1,024 and 1,769 MB (developer guide, "Configure Lambda
 function memory": one at 1,769 MB, in proportion)."""
 
 _LONGEST_SECONDS = 60.0
@@ -62,50 +65,49 @@ class Started:
     disk_reads: int
 
 
-def start(program: Program, python: Path, condition: Condition, cgroups: Cgroups | None) -> Started:
+def start(
+    program: Program,
+    python: Path,
+    condition: Condition,
+    quotas: Quotas | None = None,
+    *,
+    drop_caches: bool = False,
+) -> Started:
     """Start a program in a new process, wait for its first `next`, and end it.
 
-    `cgroups` limit the processor, where the condition asks for it. Raises CloudError for a process
-    that ends, fails in its INIT, or takes longer than a minute.
+    `quotas` limit the processor, where the condition asks for it; a cold page cache lacks the
+    program's files, with `drop_caches` all files. Raises CloudError for a process that ends, fails
+    in its INIT, or takes longer than a minute, and ConfigurationError for files that cannot be
+    evicted.
     """
-    group = None
-    if condition.cpus is not None:
-        if cgroups is None:
-            raise CloudError("processor quotas need control groups, which cannot be made here")
-        group = cgroups.create(f"start-{time.monotonic_ns()}", QUOTAS[condition.cpus])
-        group.limit_cpu()
+    if condition.cpus is not None and quotas is None:
+        raise CloudError(f"{condition} needs quotas, and there are none")
     if condition.cold:
-        _evict(program.files)
-    try:
-        return _start(program, python, group)
-    finally:
-        if group is not None:
-            group.remove()
+        evict(program.files, everything=drop_caches)
+    if condition.cpus is None or quotas is None:
+        return _start(program, python, None)
+    with quotas.share(condition.cpus) as share:
+        return _start(program, python, share)
 
 
-def _start(program: Program, python: Path, group: Cgroup | None) -> Started:
+def _start(program: Program, python: Path, share: Share | None) -> Started:
     api = RuntimeApi()
     ended, ending = os.pipe()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         api.watch(listener, ended)
-        variables = {**program.variables, "AWS_LAMBDA_RUNTIME_API": _address(listener)}
-        joins = () if group is None else group.joins
-
-        def join() -> None:
-            for file in joins:
-                file.write_text("0")
-
         began = time.perf_counter()
         process = subprocess.Popen(
             [str(python), *program.arguments],
             cwd=program.package,
-            env=variables,
+            env={**program.variables, "AWS_LAMBDA_RUNTIME_API": _address(listener)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=(ending,),  # hung up when the process ends
-            preexec_fn=join if joins else None,
+            preexec_fn=None if share is None else share.join,
         )
         os.close(ending)
+        if share is not None:
+            share.begin(process)
         try:
             call = api.receive(time.monotonic() + _LONGEST_SECONDS)
             ready_ms = (time.perf_counter() - began) * 1000
@@ -113,12 +115,9 @@ def _start(program: Program, python: Path, group: Cgroup | None) -> Started:
         except (RuntimeGone, TimeoutError) as error:
             fault, ready_ms = type(error).__name__, 0.0
         finally:
-            process.kill()
-            assert process.stderr is not None
-            said = process.stderr.read().decode(errors="replace")
-            process.stderr.close()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            if share is not None:
+                share.end()
+            said, usage = _ended(process)
             api.unwatch()
             os.close(ended)
     if fault is not None:
@@ -127,17 +126,17 @@ def _start(program: Program, python: Path, group: Cgroup | None) -> Started:
     return Started(ready_ms, cpu_ms, usage.ru_majflt)
 
 
+def _ended(process: subprocess.Popen[bytes]) -> tuple[str, resource.struct_rusage]:
+    """End the process: what it said on standard error, and what it used."""
+    os.kill(process.pid, signal.SIGKILL)  # Popen.kill might wait, and lose what was used
+    assert process.stderr is not None
+    said = process.stderr.read().decode(errors="replace")
+    process.stderr.close()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return said, usage
+
+
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()
     return f"{host}:{port}"
-
-
-def _evict(files: Sequence[Path]) -> None:
-    """Have the kernel forget what it has of these files; nobody maps them now."""
-    for path in files:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)  # pages that are not written yet would stay
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(descriptor)
