@@ -137,6 +137,13 @@ def cloud() -> None:
     help="Environment with awslambdaric and boto3, made by `make setup`.",
 )
 @click.option(
+    "--packages",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Keep unpacked packages here for the next cloud, 2 GB of them at most; not with isolation "
+    "process, where functions could write to them.",
+)
+@click.option(
     "--template",
     type=click.Path(path_type=Path),
     help="Build and deploy this SAM template once the cloud is up; `sam build` runs only where "
@@ -163,7 +170,10 @@ def up(as_json: bool, verbose: bool, **chosen: Any) -> None:
       export AWS_ENDPOINT_URL=http://localhost:4599
       sam build && sam deploy --stack-name warmer --resolve-s3 --capabilities CAPABILITY_IAM
     """
-    # Only now: it brings moto, whose import takes two seconds.
+    # Only now: they bring moto, whose import takes more than a second.
+    from infra.cloud.moto_import import import_moto
+
+    import_moto()
     from infra.cloud.local_cloud import LocalCloud, Options
 
     _log_to_stderr(logging.INFO if verbose else logging.WARNING)

@@ -11,7 +11,8 @@ class Declared:
     """A mixin that turns moto's five class methods into three small ones.
 
     Write `class Thing(Declared, CloudFormationModel)`: moto finds only direct subclasses of
-    CloudFormationModel.
+    CloudFormationModel, whose own metaclass rules out `abc.ABC` for `create` and `remove`, which
+    every resource defines.
     """
 
     TYPE: ClassVar[str]

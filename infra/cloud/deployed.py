@@ -118,7 +118,8 @@ def deployed(
     path, given = Path(template), dict(parameters or {})
     read_template(path)  # what is no template is said before anything starts
     listed = None if sources is None else [Path(item) for item in sources]
-    options = [*(["--any-python"] if any_python else []), *arguments]
+    kept = ("--packages", str(PROJECT / "build/packages"))
+    options = [*(["--any-python"] if any_python else []), *kept, *arguments]
     with tempfile.TemporaryDirectory(prefix="warmer-deployed-") as folder:
         log = Path(folder) / "cloud.log"
         with ThreadPoolExecutor(1) as threads:

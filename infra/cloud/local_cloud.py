@@ -39,6 +39,7 @@ from infra.cloud.front import Front, FrontRequestHandler
 from infra.cloud.function_url import FunctionUrlEndpoint
 from infra.cloud.invoke import InvokeEndpoint, Invoker
 from infra.cloud.isolation import not_isolated
+from infra.cloud.kept_packages import KeptPackages
 from infra.cloud.ledger import Ledger
 from infra.cloud.packages import PackageStore
 from infra.cloud.runtime import runtime_python
@@ -71,6 +72,8 @@ class Options:
     runtime: the environment with awslambdaric and boto3 that `make setup` creates.
     metric_delay_seconds: cloud time after which CloudWatch knows what was measured.
     max_lifetime_seconds: maximum lifetime of an execution environment, in cloud time; None: none.
+    packages: a folder in which unpacked packages are kept for the next cloud; None: none are. Not
+        used with isolation "process", where functions could write to them.
     account_concurrency, routing, memory_limit, cpu, isolation, network: as in `CloudSettings`.
     seed: makes random routing, and weighted aliases, repeatable.
     """
@@ -89,6 +92,7 @@ class Options:
     cpu: CpuShare = "unlimited"
     isolation: Isolation = "namespaces"
     network: NetworkMode = "private"
+    packages: Path | None = None
 
 
 class LocalCloud:
@@ -133,8 +137,13 @@ class LocalCloud:
             sink = logs.CloudWatchLogs(DEFAULT_ACCOUNT_ID, REGION, self._telemetry.logged)
             self.plane = DataPlane(settings, self.ledger, sink, self._server.process_request)
             undo.pop_all()
+        self._packages = (
+            PackageStore(self._state / "packages")
+            if options.packages is None or options.isolation == "process"
+            else KeptPackages(options.packages)
+        )
         control = functions.ControlSettings(
-            packages=PackageStore(self._state / "packages"),
+            packages=self._packages,
             python=python,
             any_python=options.any_python,
             url_base=self.endpoint,
@@ -198,6 +207,7 @@ class LocalCloud:
             self._thread.join()
         self._server.server_close()
         self.ledger.close()
+        self._packages.close()
         shutil.rmtree(self._state, ignore_errors=True)
 
     def __enter__(self) -> Self:

@@ -47,9 +47,16 @@ class PackageStore:
             )
         final = self._folder / hashlib.sha256(package).hexdigest()
         with self._lock:
-            if not final.is_dir():
+            while not self._take(final):
                 self._unpack(package, final)
         return final
+
+    def close(self) -> None:
+        """Let go of the packages; a subclass may have more to do."""
+
+    def _take(self, final: Path) -> bool:
+        """Whether the package is there, for this cloud to use."""
+        return final.is_dir()
 
     def unzipped_bytes(self, folder: Path) -> int:
         """The size of what an unpacked package holds."""
@@ -68,11 +75,19 @@ class PackageStore:
                 _check_size(archive)
                 _extract(archive, work)
             work.chmod(0o755)
-            work.rename(final)
+            _into_place(work, final)
         except _UNUSABLE as error:
             raise CloudError(f"Could not unzip uploaded file: {error}") from error
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _into_place(work: Path, final: Path) -> None:
+    try:
+        work.rename(final)
+    except OSError:
+        if not final.is_dir():  # by another process, that was sooner
+            raise
 
 
 def _check_size(archive: zipfile.ZipFile) -> None:
