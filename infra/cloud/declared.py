@@ -43,6 +43,9 @@ class Declared:
         """Undo `create`."""
         raise NotImplementedError(f"{type(self).__name__}.remove")
 
+    def clean_up(self) -> None:
+        """What is left to do once all of the stack's resources are changed."""
+
     def without_effect(self) -> tuple[str, ...]:
         """Properties that have none because of their values, where others of the type have one."""
         return ()

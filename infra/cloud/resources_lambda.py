@@ -10,7 +10,7 @@ import io
 import platform
 import zipfile
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from moto.awslambda.exceptions import UnknownAliasException, UnknownFunctionException
 from moto.awslambda.models import lambda_backends
@@ -112,10 +112,11 @@ def _text(value: Any) -> str:
 
 
 class Version(_OfLambda, CloudFormationModel):
-    """AWS::Lambda::Version: made once; a new one has another logical id."""
+    """AWS::Lambda::Version: made once; a new one has another logical id, or another description."""
 
     TYPE = "AWS::Lambda::Version"
-    REPLACED_BY = frozenset({"FunctionName"})
+    REPLACED_BY = frozenset({"Description", "FunctionName"})
+    replaced: Version | None = None
 
     def create(self) -> None:
         """PublishVersion; under SnapStart it is waited for, since requests to it would be."""
@@ -133,6 +134,36 @@ class Version(_OfLambda, CloudFormationModel):
         """Nothing of a published version changes but its provisioned concurrency."""
         self.provision(self.attributes["Version"], properties)
 
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: Self,
+        new_resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+    ) -> Self:
+        """Change a version, or publish one in its place, which goes when the stack is settled."""
+        given = (new_resource_name, cloudformation_json, account_id, region_name)
+        properties = cloudformation_json["Properties"]
+        if not _differ(original_resource, properties):
+            return super().update_from_cloudformation_json(original_resource, *given)
+        before = cast("Self | None", original_resource.replaced)
+        if before is not None and not _differ(before, properties):  # a rollback
+            original_resource.replaced = None
+            made = before
+        else:
+            made = cls.create_from_cloudformation_json(*given)
+        if made.attributes["Version"] != original_resource.attributes["Version"]:
+            made.replaced = original_resource
+        return made
+
+    def clean_up(self) -> None:
+        """Remove the version that this one replaced: no alias leads there any more."""
+        replaced, self.replaced = self.replaced, None
+        if replaced is not None:
+            replaced.remove()
+
     def remove(self) -> None:
         """DeleteFunction with the version as qualifier; it may have gone with the function."""
         with suppress(UnknownFunctionException):
@@ -142,6 +173,10 @@ class Version(_OfLambda, CloudFormationModel):
     def physical_resource_id(self) -> str:
         """The version's ARN."""
         return f"{self.function_arn()}:{self.attributes['Version']}"
+
+
+def _differ(version: Version, properties: Properties) -> bool:
+    return any(version.properties.get(key) != properties.get(key) for key in version.REPLACED_BY)
 
 
 class Alias(_OfLambda, CloudFormationModel):

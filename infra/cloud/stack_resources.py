@@ -64,6 +64,9 @@ class OrderedResources(parsing.ResourceMap):
             if name not in kept and name in self._parsed_resources:
                 self._remove(name, before[name])
                 known.pop(name, None)
+        for resource in self._parsed_resources.values():
+            if isinstance(resource, Declared):
+                resource.clean_up()
 
     def delete(self) -> None:
         """Remove every resource that is not retained, users before what they use."""
