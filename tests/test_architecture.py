@@ -37,6 +37,7 @@ LAYERS = {
     "middleware": 4,
     "lab": 4,
     "bundling": 4,
+    "dashboard": 4,
     "inference": 4,
     "cli": 5,
     "__main__": 6,

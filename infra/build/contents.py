@@ -30,13 +30,13 @@ class Contents:
 
 # It calls other functions and runs no model: no numerical library, a quick start.
 _CALLER = Contents(
-    without=frozenset({"bundling", "cli", "inference", "lab", "model"}),
+    without=frozenset({"bundling", "cli", "dashboard", "inference", "lab", "model"}),
     folders=(),
     distributions=frozenset({"aws-lambda-powertools"}),
 )
 CONTENTS = {
     "InferenceFunction": Contents(
-        without=frozenset({"bundling", "cli", "fleet", "lab"}),
+        without=frozenset({"bundling", "cli", "dashboard", "fleet", "lab"}),
         folders=("handlers/models",),
         distributions=frozenset({"aws-lambda-powertools", "numpy", "onnxruntime"}),
     ),

@@ -26,7 +26,7 @@ PYTHONS = ("3.12", "3.13", "3.14")
 """The Pythons of Lambda that the layer is for."""
 
 _LAYER_ROOT = "/opt/python"  # where Lambda puts it; tracebacks name it
-_WITHOUT = ("bundling", "cli", "lab")  # for people and builds
+_WITHOUT = ("bundling", "cli", "dashboard", "lab")  # for people and builds
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same content is the same file, whenever it is made
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -37,6 +37,7 @@ CHOICES: dict[str, dict[str, str]] = {
     "targets by tag": {"TargetsByTag": "ENABLED"},
     "memory": {"Memory": "ENABLED"},
     "metrics": {"MetricsNamespace": "Warmer"},
+    "dashboard": {"MetricsNamespace": "Warmer", "Dashboard": "ENABLED"},
     "alarms": {"Alarms": "ENABLED"},
     "alarm topic": {"Alarms": "ENABLED", "AlarmTopic": TOPIC},
     "no silence alarm": {"Alarms": "ENABLED", "AlarmSilence": "0"},
@@ -126,7 +127,16 @@ def test_two_choices_go_together(pair: tuple[str, str]) -> None:
     assert bool(broken_rules(template, values)) == (pair in REFUSED)
     made = resources(choices)
     creation_order(made)
-    known = {*made, *template["Parameters"], "Bucket", "Ramp", "Request", "Signature", "ConfigName"}
+    known = {
+        *made,
+        *template["Parameters"],
+        "Bucket",
+        "GbSecond",
+        "Ramp",
+        "Request",
+        "Signature",
+        "ConfigName",
+    }
     named = {name for name in references(list(made.values())) if not name.startswith("AWS::")}
     assert named <= known
 
@@ -162,6 +172,7 @@ def test_the_transform_takes_every_deployment_type(deployment: str, tracing: str
         ({"VpcSecurityGroups": "sg-0a"}, "SecurityGroupsHaveSubnets", "leave VpcSecurityGroups"),
         ({"LambdaEndpoint": "vpce-0a"}, "EndpointIsInVpc", "leave LambdaEndpoint empty"),
         ({"AlarmTopic": TOPIC}, "TopicHasAlarms", "Set Alarms to ENABLED"),
+        ({"Dashboard": "ENABLED"}, "DashboardHasMetrics", "to Warmer for example"),
     ],
 )
 def test_a_combination_that_cannot_work_is_refused(

@@ -162,6 +162,7 @@ def test_every_reference_is_to_something(choices: Mapping[str, str]) -> None:
     template = translate(choices)
     local = {
         "Bucket",
+        "GbSecond",
         "Ramp",
         "Request",
         "Signature",
@@ -283,10 +284,12 @@ def test_two_stacks_share_no_name(resources: Template) -> None:
         "AWS::DynamoDB::Table": "TableName",
         "AWS::SQS::Queue": "QueueName",
         "AWS::CloudWatch::Alarm": "AlarmName",
+        "AWS::CloudWatch::Dashboard": "DashboardName",
     }
     named = [r["Properties"][keys[r["Type"]]] for r in resources.values() if r["Type"] in keys]
-    assert len(named) == 19
-    assert all("${AWS::StackName}" in name["Fn::Sub"] for name in named)
+    assert len(named) == 20
+    own = {"Ref": "AWS::StackName"}
+    assert all(name == own or "${AWS::StackName}" in name["Fn::Sub"] for name in named)
     assert all("RoleName" not in resource["Properties"] for resource in resources.values())
 
 

@@ -49,12 +49,14 @@ class AccountConcurrency:
 
 @dataclass(frozen=True)
 class Configuration:
-    """A version's memory in MB, how Lambda starts it, and its environment variables."""
+    """A version's memory in MB, how Lambda starts it, its environment variables and its
+    architecture, as a template names it."""
 
     memory_mb: int
     snap_start: bool
     managed_instances: bool
     variables: Mapping[str, str]
+    architecture: str = "x86_64"
 
 
 class FunctionSettings:
@@ -143,4 +145,5 @@ class FunctionSettings:
             snap_start=answer.get("SnapStart", {}).get("OptimizationStatus") == "On",
             managed_instances=bool(answer.get("CapacityProviderConfig")),
             variables=answer.get("Environment", {}).get("Variables", {}),
+            architecture=(answer.get("Architectures") or ["x86_64"])[0],
         )

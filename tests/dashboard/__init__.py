@@ -1,0 +1,1 @@
+"""The dashboard: its widgets, their figures, the page and who serves it."""
