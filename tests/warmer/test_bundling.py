@@ -345,12 +345,12 @@ def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_tensors_of_two_graphs_are_stored_once(tmp_path: Path) -> None:
     """And each graph reads its own."""
-    paths = [graphs.lookup(tmp_path / name, rows=400) for name in ("one.onnx", "two.onnx")]
+    paths = [graphs.lookup(tmp_path / name, rows=4000) for name in ("one.onnx", "two.onnx")]
     output = tmp_path / "bundle"
     output.mkdir()
     weights = Weights(output / "weights.bin")
     for path in paths:
         weights.move(path, output / path.name)
-    assert (output / "weights.bin").stat().st_size == 400 * 2 * 4
+    assert (output / "weights.bin").stat().st_size == 4000 * 2 * 4
     table = onnx.numpy_helper.to_array(onnx.load(output / "two.onnx").graph.initializer[0])
-    assert table[399].tolist() == [798, 799]
+    assert table[3999].tolist() == [7998, 7999]

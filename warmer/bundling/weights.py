@@ -14,8 +14,12 @@ from warmer.errors import ModelCorrupt
 
 __all__ = ["LEAST_BYTES", "Weights", "depends_on_processor", "has_packed_matrices", "read_graph"]
 
-LEAST_BYTES = 1024
-"""Smaller tensors stay in the graph, where shapes and axes are looked for."""
+LEAST_BYTES = 16 << 10
+"""Smaller tensors stay in the graph.
+
+ONNX Runtime maps each tensor of this file on its own, in whole pages of 4 KiB, which neighbours
+have twice: for small ones that takes more memory, and more time, than to copy them.
+"""
 
 _ALIGNMENT = 64  # a cache line, and the widest vector
 

@@ -48,7 +48,7 @@ class BundledSession:
         if self._manifest.inputs is not None:
             self._files.verify(self._manifest.inputs)
             self.inputs = os.path.join(self._folder, self._manifest.inputs)
-        if self._manifest.samples is not None:
+        elif self._manifest.samples is not None:
             self._files.verify(self._manifest.samples)
         self._left = list(self._manifest.variants)
         self._crashed = crashed_attempts(self._manifest.digest, self._markers)
