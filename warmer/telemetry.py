@@ -3,8 +3,9 @@
 Metrics go out in CloudWatch's Embedded Metric Format (EMF): one JSON line on standard output, which
 CloudWatch Logs turns into metrics without a call of ours. Powertools for AWS Lambda writes it.
 Importing Powertools takes about 30 ms with compiled byte-code and 260 ms without (measured after
-numpy and onnxruntime were loaded), so it is imported at the first emission and never before. For
-the same reason log lines are plain JSON and not Powertools' Logger, which costs that import too.
+numpy and onnxruntime were loaded), some 8 where the build has put off what metrics do without: so
+it is imported by `prepare`, or at the first emission, and never where there are no metrics. For the
+same reason log lines are plain JSON and not Powertools' Logger, which needs what was put off.
 
 A custom metric costs $0.30 a month for each distinct set of dimensions (CloudWatch pricing page,
 us-east-1), several times what keeping ten environments warm costs. So there are none unless

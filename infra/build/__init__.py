@@ -12,7 +12,7 @@ architecture and C library that it will run on. `infra/build/Makefile` calls it 
     pruning       what wheels carry but a function never uses
     wheels        third-party wheels, installed once per target and kept
     deferral      one module's source, with imports put off until they are used
-    lazy_imports  which of numpy's imports are put off, proven by runs before and after
+    lazy_imports  which imports of numpy and Powertools are put off, proven by runs before and after
     signatures    numpy's signatures, made when `inspect` is imported
     bytecode      modules compiled ahead, where the target's Python is at hand
     layer         the wheel of Warmer, and a Lambda layer of it

@@ -202,9 +202,8 @@ class _Module:
             scope = scopes.get((node.name, node.lineno)) or scopes.get((node.name, first))
             if scope is None:
                 raise DoesNotFit(f"line {node.lineno}: no symbols of {node.name}")
-            used = sorted(_globals_of(scope) & self._homes.keys())
-            if used:
-                self._insert(node, [_statement(name, self._homes[name]) for name in used])
+            for name in sorted(_globals_of(scope) & self._homes.keys()):
+                self._insert(_using(node, name), [_statement(name, self._homes[name])])
 
     def _extend_getattr(self) -> bool:
         """Let the module's own `__getattr__`, if it has one, look here first: no frame is added,
@@ -222,10 +221,11 @@ class _Module:
                 return True
         return False
 
-    def _insert(self, node: _Scope, lines: list[str]) -> None:
-        body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+    def _insert(self, node: _Scope | ast.If, lines: list[str]) -> None:
+        body = _body(node)
         if not body or body[0].lineno == node.lineno:
-            raise DoesNotFit(f"line {node.lineno}: {node.name} has no line for an import")
+            name = getattr(node, "name", "a branch")
+            raise DoesNotFit(f"line {node.lineno}: {name} has no line for an import")
         first = min(
             [body[0].lineno, *(one.lineno for one in getattr(body[0], "decorator_list", ()))]
         )
@@ -300,6 +300,26 @@ def _functions(tree: ast.Module) -> Iterator[_Scope]:
                 yield child
             else:
                 ahead.append(child)
+
+
+def _body(node: _Scope | ast.If) -> list[ast.stmt]:
+    """The statements of a function, without its docstring, or of a branch."""
+    if isinstance(node, ast.If) or ast.get_docstring(node, clean=False) is None:
+        return node.body
+    return node.body[1:]
+
+
+def _using(node: _Scope | ast.If, name: str) -> _Scope | ast.If:
+    """The innermost branch that has all uses of a name, or the function: who does not come there
+    needs no import."""
+    users = [one for one in _body(node) if any(used.id == name for used in _names(one))]
+    if len(users) == 1 and isinstance(only := users[0], ast.If):
+        elsewhere = [only.test, *only.orelse]
+        if only.body[0].lineno != only.lineno and not any(
+            used.id == name for part in elsewhere for used in _names(part)
+        ):
+            return _using(only, name)
+    return node
 
 
 def _outermost(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

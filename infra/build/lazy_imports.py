@@ -1,10 +1,11 @@
-"""Imports of numpy that are put off until they are used, where that was seen to change nothing.
+"""Imports that are put off until they are used, where that was seen to change nothing.
 
 Most of what `import onnxruntime` takes is `import numpy`, and most of that is for names that a
-model's run never asks for. `DEFERRALS` is made from a profile (`python -X importtime`). A module is
-changed only after a run of the original has recorded every name in it, and the change is kept only
-if another run finds each of them again, of the same kind and origin. Otherwise the wheels stay as
-they were installed, and the package says why.
+model's run never asks for. Importing any part of Powertools imports nearly all of it, two thirds
+of which its metrics do without. `DEFERRALS` is made from a profile (`python -X importtime`). A
+module is changed only after a run of the original has recorded every name in it, and the changes of
+a package are kept only if another run finds each of them again, of the same kind and origin.
+Otherwise it stays as it was installed, and the function's package says why.
 """
 
 from __future__ import annotations
@@ -71,6 +72,16 @@ DEFERRALS = (
         "data types that are given as text, and those of pointers",
     ),
     Deferral("numpy._core._methods", ("pickle",), "ndarray.dump and ndarray.dumps"),
+    Deferral(
+        "aws_lambda_powertools",
+        tuple(f"aws_lambda_powertools.{name}" for name in ("logging", "metrics", "tracing")),
+        "Logger and Tracer, where metrics alone are wanted; Logger needs jmespath and inspect",
+    ),
+    Deferral(
+        "aws_lambda_powertools.package_logger",
+        ("aws_lambda_powertools.logging",),
+        "what Powertools logs of itself, where POWERTOOLS_DEBUG is set",
+    ),
 )
 
 _COMPLETED = {"numpy.testing.overrides": "numpy"}
@@ -112,12 +123,28 @@ def make_imports_lazy(
         why = "no Python for it on this machine, whose run would show that nothing else changes"
         report = LazyImports((), {one.module: why for one in present})
     else:
-        report = _make_lazy(folder, interpreter, present)
+        # Each by itself: what is no fit in one says nothing of the other.
+        packages = dict.fromkeys(_package(one.module) for one in present)
+        reports = [
+            _make_lazy(
+                folder, interpreter, name, [one for one in present if _package(one.module) == name]
+            )
+            for name in packages
+        ]
+        deferred = (module for one in reports for module in one.deferred)
+        kept = {module: why for one in reports for module, why in one.kept.items()}
+        report = LazyImports(tuple(deferred), kept)
     report.write(folder)
     return report
 
 
-def _make_lazy(folder: Path, interpreter: Path, deferrals: Sequence[Deferral]) -> LazyImports:
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _make_lazy(
+    folder: Path, interpreter: Path, package: str, deferrals: Sequence[Deferral]
+) -> LazyImports:
     modules = [one.module for one in deferrals]
     try:
         recorded = _record(folder, interpreter, modules)
@@ -126,7 +153,8 @@ def _make_lazy(folder: Path, interpreter: Path, deferrals: Sequence[Deferral]) -
     rewriting = _Rewriting(folder)
     for one in deferrals:
         rewriting.defer(one, recorded[one.module])
-    rewriting.sign_later(recorded[modules[0]]["cleandoc"])
+    if _package(OVERRIDES) == package:
+        rewriting.sign_later(recorded[modules[0]]["cleandoc"])
     rewriting.complete()
     try:
         names = {module: [*record["kinds"]] for module, record in recorded.items()}

@@ -25,7 +25,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             installed / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
         )
     report = make_imports_lazy(folder, Path(sys.executable))
-    assert report == LazyImports((*(one.module for one in DEFERRALS), OVERRIDES, DOCUMENTING), {})
+    deferred = [one.module for one in DEFERRALS if one.module.partition(".")[0] == "numpy"]
+    assert report == LazyImports((*deferred, OVERRIDES, DOCUMENTING), {})
     return folder
 
 

@@ -79,6 +79,33 @@ def own(colorsys):
     assert run(tmp_path, "import one; print(one.plain.__doc__)") == "Documented."
 
 
+@pytest.mark.parametrize(
+    ("source", "loaded"),
+    [
+        ("if flag:\n        return colorsys.__name__\n    return 'none'", "none False"),
+        (
+            "if flag:\n        if flag:\n            return colorsys\n    return 'none'",
+            "none False",
+        ),
+        ("return colorsys.__name__ if flag else 'none'", "none True"),
+        ("if flag:\n        return colorsys\n    return 'none' or colorsys", "none True"),
+        ("if flag:\n        return colorsys\n    else:\n        return 'none'", "none False"),
+        ("if not flag:\n        return 'none'\n    elif colorsys:\n        pass", "none True"),
+        ("if flag and colorsys:\n        return colorsys\n    return 'none'", "none True"),
+        ("if flag: return colorsys\n    return 'none'", "none True"),
+    ],
+)
+def test_who_does_not_come_to_a_use_makes_no_import(
+    tmp_path: Path, source: str, loaded: str
+) -> None:
+    """It is made in the innermost branch that has all uses of the name."""
+    text = f"import colorsys\n\ndef f(flag):\n    {source}\n"
+    tmp_path.joinpath("one.py").write_text(deferred(text, "colorsys"), encoding="utf-8")
+    shown = run(tmp_path, "import sys, one; print(one.f(False), 'colorsys' in sys.modules)")
+    assert shown == loaded
+    run(tmp_path, "import one; one.f(True)")
+
+
 def test_a_modules_own_getattr_and_dir_stay(tmp_path: Path) -> None:
     """What they answered before they answer now, from the same frame; deferred names are listed."""
     source = (

@@ -52,8 +52,9 @@ def run(folder: Path, code: str) -> str:
 
 def test_every_deferral_fits_the_wheels_that_are_locked(package: Path) -> None:
     """A new numpy that it does not fit would be shipped as it is; here it is noticed."""
-    expected = (*(one.module for one in DEFERRALS), OVERRIDES, DOCUMENTING)
-    assert LazyImports.read(package) == LazyImports(expected, {})
+    report = LazyImports.read(package)
+    assert report.kept == {}
+    assert set(report.deferred) == {*(one.module for one in DEFERRALS), OVERRIDES, DOCUMENTING}
 
 
 def test_importing_onnxruntime_loads_nothing_that_is_deferred(package: Path) -> None:
@@ -189,6 +190,46 @@ print(model.run({"image": [[[0.0] * 8] * 8]})["probabilities"].shape)
     assert run(package, code).endswith("(1, 10)")
 
 
+METRICS = """
+import sys
+sys.path.append(sys.argv[0])
+from warmer import telemetry
+telemetry.prepare()
+telemetry.emit({telemetry.Metric.COLD_START: 1.0}, {"service": "s"})
+"""
+
+
+def test_metrics_load_nothing_else_of_powertools(package: Path) -> None:
+    """Neither Logger and Tracer nor what only they need, also while a metric is written."""
+    names = [f"aws_lambda_powertools.{name}" for name in ("logging", "tracing", "utilities")]
+    names += ["inspect", "jmespath", "typing_extensions"]
+    code = f"import os; os.environ['WARMER_METRICS_NAMESPACE'] = 'N'\n{METRICS}"
+    code += f"print([n for n in {names} if n in sys.modules])"
+    line, loaded = run(package, code).splitlines()
+    assert json.loads(line)["ColdStart"] == [1.0]
+    assert loaded == "[]"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from aws_lambda_powertools import Logger, Metrics, Tracer, single_metric",
+        "from aws_lambda_powertools import *; Logger, Metrics, Tracer, single_metric",
+        "import aws_lambda_powertools as p; p.logging.Logger, p.metrics.Metrics, p.utilities",
+        "from aws_lambda_powertools.package_logger import set_package_logger",
+        "import os; os.environ['POWERTOOLS_DEBUG'] = '1'; import aws_lambda_powertools",
+        (
+            "from aws_lambda_powertools import Logger\n"
+            "Logger(service='s').info('said')\n"
+            "import logging; assert not logging.getLogger('aws_lambda_powertools').propagate"
+        ),
+    ],
+)
+def test_each_way_to_a_part_of_powertools_finds_it(package: Path, code: str) -> None:
+    """Whoever comes first, in a process that has used nothing deferred before."""
+    assert run(package, f"{code}\nprint('found')").endswith("found")
+
+
 def wheels(folder: Path, text: str) -> Path:
     """A folder with one module, `one`."""
     folder.mkdir()
@@ -214,6 +255,17 @@ def test_a_change_that_a_run_shows_to_differ_is_taken_back(tmp_path: Path) -> No
     report = make_imports_lazy(folder, PYTHON, [Deferral("one", ("two",), "a test")])
     assert "one.flag was" in report.kept["one"]
     assert folder.joinpath("one.py").read_text("utf-8") == text
+
+
+def test_one_package_that_does_not_fit_leaves_the_others_deferred(tmp_path: Path) -> None:
+    """What a run shows of one says nothing of another."""
+    folder = wheels(tmp_path / "wheels", "import two\nimport sys\nflag = 'two' in sys.modules\n")
+    folder.joinpath("two.py").write_text("", encoding="utf-8")
+    folder.joinpath("three.py").write_text("import colorsys\n", encoding="utf-8")
+    deferrals = [Deferral("one", ("two",), "a test"), Deferral("three", ("colorsys",), "a test")]
+    report = make_imports_lazy(folder, PYTHON, deferrals)
+    assert report.deferred == ("three",)
+    assert "one.flag was" in report.kept["one"]
 
 
 def test_wheels_that_cannot_be_run_here_are_left_as_they_are(tmp_path: Path) -> None:
