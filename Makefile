@@ -3,6 +3,7 @@ PYTHON ?= python3
 LOCKS := infra/build/locks
 PIP_FLAGS := --quiet --disable-pip-version-check
 WARMER := .venv/bin/warmer
+TEMPLATES := template.yaml infra/warmer/template.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint test-all dist bench bench-policy bench-fleet bench-train lock train clean
@@ -78,9 +79,11 @@ lint: setup
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@.venv/bin/cfn-lint template.yaml
-	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
-	@LOG_LEVEL=ERROR .tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
+	@.venv/bin/cfn-lint $(TEMPLATES)
+	@for template in $(TEMPLATES); do \
+	  SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint --template $$template || exit 1; \
+	done
+	@LOG_LEVEL=ERROR .tools/checkov/bin/checkov --config-file .checkov.yaml $(foreach template,$(TEMPLATES),--file $(template))
 
 bench: setup .tools/bench/ready ## measure: the local cloud's overhead, the endpoint, sessions, first requests, the start
 	@.venv/bin/python -m infra.bench.invoke_overhead

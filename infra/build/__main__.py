@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.build.assembly import Package, assemble
+from infra.build.layer import LAYER, assemble_layer, said
 from infra.build.processes import ancestors
 from infra.build.sam_command import read_sam_command
 from infra.build.target import build_target
@@ -35,13 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build, and say so in one line; an error goes to standard error, with exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m infra.build", description=__doc__)
     parser.add_argument(
-        "function", metavar="FUNCTION", help="logical ID of a function in template.yaml"
+        "function", metavar="FUNCTION", help="logical ID of a function, or of the layer"
     )
     parser.add_argument(
         "--artifacts", metavar="FOLDER", type=Path, required=True, help="where the package goes"
     )
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.function == LAYER:
+            sys.stdout.write(f"{LAYER}: {said(assemble_layer(chosen.artifacts))}\n")
+            return 0
         package = build(chosen.function, chosen.artifacts)
     except WarmerError as error:
         sys.stderr.write(f"Error: {error}\n")

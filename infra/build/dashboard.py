@@ -20,6 +20,7 @@ __all__ = ["TEMPLATES", "renewed"]
 ROOT = Path(__file__).resolve().parents[2]
 
 # Substitutions, which CloudFormation fills in.
+_ALONE = Names(namespace="${MetricsNamespace}", warmer="${WarmerFunction}")
 _WITH_INFERENCE = Names(
     namespace="${MetricsNamespace}",
     warmer="${WarmerFunction}",
@@ -30,6 +31,7 @@ _WITH_INFERENCE = Names(
 )
 TEMPLATES = {
     ROOT / "template.yaml": _WITH_INFERENCE,
+    ROOT / "infra" / "warmer" / "template.yaml": _ALONE,
 }
 """Each template that has a dashboard, and what that shows."""
 

@@ -20,7 +20,10 @@ from infra.build.bytecode import compile_modules, interpreter
 from infra.build.contents import WARMER
 from warmer.errors import BuildError, WarmerError
 
-__all__ = ["PYTHONS", "Distribution", "build_distribution"]
+__all__ = ["LAYER", "PYTHONS", "Distribution", "assemble_layer", "build_distribution", "said"]
+
+LAYER = "WarmerLayer"
+"""The layer's logical ID in infra/warmer/template.yaml."""
 
 PYTHONS = ("3.12", "3.13", "3.14")
 """The Pythons of Lambda that the layer is for."""
@@ -63,6 +66,24 @@ def build_distribution(
         layer = output / f"{wheel.name.rsplit('-', 3)[0]}-layer.zip"
         _zip(folder, layer)
     return Distribution(wheel, layer, tuple(compiled))
+
+
+def assemble_layer(artifacts: Path, root: Path = ROOT) -> tuple[str, ...]:
+    """Fill the folder `artifacts` with the layer; gives the Pythons that it has byte-code of."""
+    source = root / WARMER
+    for path in sorted(path for path in source.rglob("*") if path.is_file()):
+        relative = path.relative_to(source.parent)
+        if _ships(relative.as_posix()) and "__pycache__" not in relative.parts:
+            place = artifacts / "python" / relative
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(path.read_bytes())
+    compiled = []
+    for python in PYTHONS:
+        executable = interpreter(python)
+        if executable is not None:
+            compile_modules(artifacts / "python", executable, _LAYER_ROOT)
+            compiled.append(python)
+    return tuple(compiled)
 
 
 def _build_wheel(root: Path, output: Path) -> Path:
@@ -108,12 +129,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WarmerError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
-    missing = [python for python in PYTHONS if python not in made.compiled]
-    sys.stdout.write(f"{made.wheel}\n{made.layer}: {_said(made.compiled, missing)}\n")
+    sys.stdout.write(f"{made.wheel}\n{made.layer}: {said(made.compiled)}\n")
     return 0
 
 
-def _said(compiled: Sequence[str], missing: Sequence[str]) -> str:
+def said(compiled: Sequence[str]) -> str:
+    """For which Pythons a layer has byte-code, and for which it has none."""
+    missing = [python for python in PYTHONS if python not in compiled]
     parts = [f"byte-code for Python {', '.join(compiled)}"] if compiled else []
     if missing:
         parts.append(f"none for {', '.join(missing)}, which this machine lacks")
