@@ -80,12 +80,24 @@ def test_auto_looks_again_just_before_the_next_wave_is_due() -> None:
 
 
 def test_auto_pings_more_often_where_environments_were_gone() -> None:
-    """After 570 s it found a new one: T is shorter, and the next interval too."""
+    """After 570 s it found a new one, and nobody came since: T is shorter, the interval too."""
     new = _reply(new=True, idle_seconds=None, age_seconds=0.0)
     policy = Auto("cold", 1e-2)
     first = _answered(policy, {}, 0.0, new)
     second = _answered(policy, first.memory, first.look_at, new)
-    assert second.look_at - first.look_at < 500.0
+    third = _answered(policy, second.memory, second.look_at, _reply())
+    assert third.look_at - second.look_at < 500.0
+
+
+def test_auto_does_not_take_a_busy_environment_for_a_short_lifetime() -> None:
+    """A new environment answered, but so many users came that they may have had the old one."""
+    new = _reply(new=True, idle_seconds=None, age_seconds=0.0)
+    policy = Auto("cold", 1e-2)
+    first = _answered(policy, {}, 0.0, new)
+    second = _answered(policy, first.memory, first.look_at, new)
+    busy = _reply(idle_seconds=1.0, user_requests=500, last_user_seconds_ago=1.0)
+    third = _answered(policy, second.memory, second.look_at, busy)
+    assert third.look_at - second.look_at > 500.0
 
 
 def test_a_rate_makes_cold_starts_dearer_that_cloudwatch_shows() -> None:

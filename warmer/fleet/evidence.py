@@ -1,8 +1,9 @@
 """What is known of a function: when it was used, for how long environments lived, how many at once.
 
-Plain floats in one flat sequence, and no imports but `math`: the warmer runs this as it stands, and
-the simulator (`warmer.lab.online`) compiles the same source. Times are seconds since the Unix epoch
-(or any other moment), money is US dollars. `warmer.fleet.hazard` decides by it.
+Plain floats in one flat sequence, and no imports but `math` and the arithmetic of lifetimes: the
+warmer runs this as it stands, and the simulator (`warmer.lab.online`) compiles the same source.
+Times are seconds since the Unix epoch (or any other moment), money is US dollars.
+`warmer.fleet.hazard` decides by it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from typing import Any
+
+from warmer.fleet.survival import COUNT as LIVES
+from warmer.fleet.survival import bucket
 
 __all__ = ["EDGES", "GAPS", "LEVELS", "STATE", "begin", "hear", "read"]
 
@@ -19,7 +23,6 @@ VALUE, SPENT, REQUESTS, COLDS, ASK_AT, APPOINTED = 6, 7, 8, 9, 10, 11
 BEFORE, BEFORE_SIZE, COVERED, BUSY, LARGEST, GAP = 12, 13, 14, 15, 16, 17
 GAPS = 40
 ALIVE = GAP + GAPS
-LIVES = 10
 DEAD = ALIVE + LIVES
 BAND_USE = DEAD + LIVES
 LEVELS = (0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 42, 63, 95, 142, 213, 320, 480, 720)
@@ -27,23 +30,26 @@ BANDS = len(LEVELS) - 1
 BAND_COLD = BAND_USE + BANDS
 SENT = BAND_COLD + BANDS
 SENTS = 24
-STATE = SENT + SENTS
+SUSPECT = SENT + SENTS
+INTERVAL = SUSPECT + 1
+STATE = INTERVAL + 1
 
 # Places in the economics.
 PING, HELD, LOOK, READ, INIT, DELAY, GOAL, AMOUNT = 0, 1, 2, 3, 4, 5, 6, 7
 BY_VALUE, BY_BUDGET, BY_RATE = 0.0, 1.0, 2.0
 
 NEVER = -1e18
-MARGIN = 30.0
-INTERVALS = (270.0, 330.0, 450.0, 570.0, 690.0, 870.0, 1170.0, 1470.0, 2670.0, 3570.0)
-"""After which idle time to ping, half a minute before lifetimes that were published or measured."""
-
 EDGES = (0.0, *(60.0 * 2.0 ** (number / 4.0) for number in range(GAPS - 1)), 240.0 * 2.0**9.5)
 """Where bins of gaps begin, in seconds, and the last one's end."""
 
 HOUR = 3600.0
 DEFAULT_VALUE = 1e-4
 BUSY_DECAY = 0.8
+SHORTEST = 270.0
+"""An environment that is gone sooner after a ping than this was busy with another user."""
+
+FEW = 60.0
+"""So few requests between two pings are unlikely to have kept the environment from either."""
 
 
 def _bin(gap: float) -> int:
@@ -96,7 +102,7 @@ def hear(state: Any, at: float, replies: Any, rows: int, economics: Sequence[flo
             idle = max(idle, one[1])
             born = at - one[2]
     state[SPENT] += fresh * economics[INIT]
-    _learn_lifetime(state, at, (rows, fresh), (idle, born))
+    _learn_lifetime(state, at, (rows, fresh), (idle, born), requests)
     if fresh < rows and rows <= state[BEFORE_SIZE]:
         # New in spite of the wave before: that many were busy with users.
         state[BUSY] = state[BUSY] * BUSY_DECAY if fresh == 0 else state[BUSY] + fresh
@@ -111,30 +117,39 @@ def hear(state: Any, at: float, replies: Any, rows: int, economics: Sequence[flo
 
 
 def _learn_lifetime(
-    state: Any, at: float, sizes: tuple[int, int], seen: tuple[float, float]
+    state: Any, at: float, sizes: tuple[int, int], seen: tuple[float, float], requests: float
 ) -> None:
     """What a wave at `at` tells of T: an idle time that was survived, or that was too long.
 
     sizes: pings, and new environments; seen: the longest idle time, and when that one was born.
+    That a single ping met a new environment tells nothing if a user had the old one just then;
+    whether so many come that this may be is known at the ping after it.
     """
     rows, fresh = sizes
     idle, born = seen
-    if idle > 0:
-        for number in range(LIVES):
-            if INTERVALS[number] <= idle + MARGIN:
-                state[ALIVE + number] += 1.0
+    if requests < FEW:
+        _count(state, DEAD, state[SUSPECT], False)
+    state[SUSPECT] = 0.0
+    _count(state, ALIVE, idle, True)
     before = state[BEFORE]
     if before <= NEVER or rows > state[BEFORE_SIZE]:
         return
-    gone = math.inf
-    if 2 * fresh > rows:  # users may have had some of a larger wave's
-        gone = at - before
-    elif rows == 1 and born > before + INTERVALS[0] and born < math.inf:
-        gone = born - before
+    if rows == 1 and fresh == 1:
+        state[SUSPECT] = at - before
+    elif 2 * fresh > rows:  # users may have had some of a larger wave's
+        _count(state, DEAD, at - before, False)
+    elif rows == 1 and born > before + SHORTEST and born < math.inf:
         state[COLDS] += 1.0
-    for number in range(LIVES):
-        if INTERVALS[number] >= gone - MARGIN:
-            state[DEAD + number] += 1.0
+        if requests < FEW:
+            _count(state, DEAD, born - before, False)
+
+
+def _count(state: Any, first: int, seconds: float, survived: bool) -> None:
+    """One more observation of a pause; 0 seconds are none."""
+    number = bucket(seconds, survived) if seconds > 0 else -1
+    if number >= 0:
+        state[first + number] += 1.0
+        state[INTERVAL] = 0.0
 
 
 def _own(state: Any, minute: float) -> float:

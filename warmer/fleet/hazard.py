@@ -40,14 +40,12 @@ from warmer.fleet.evidence import (
     HELD,
     HOUR,
     INIT,
-    INTERVALS,
+    INTERVAL,
     KNOWN,
     LARGEST,
     LAST_USE,
     LEVELS,
-    LIVES,
     LOOK,
-    MARGIN,
     NEVER,
     PING,
     READ,
@@ -60,15 +58,14 @@ from warmer.fleet.evidence import (
     WAVE_AT,
     WAVE_SIZE,
 )
+from warmer.fleet.survival import COUNT as LIVES
+from warmer.fleet.survival import LIFETIMES, PRIOR_ALIVE, PRIOR_WEIGHT
 
 __all__ = ["choose", "interval", "lasting", "plan", "read_due"]
 
-PRIOR_ALIVE = (0.99, 0.95, 0.85, 0.8, 0.4, 0.35, 0.25, 0.2, 0.1, 0.03)
-"""How likely an environment is alive then, before any reply: T was measured as 5 to 15 minutes in
-most reports, up to 60 in the oldest."""
-
-PRIOR_WEIGHT = 1.0
-"""The prior counts as much as one observation: T is the same for long, and soon learnt."""
+MARGIN = 30.0
+INTERVALS = tuple(seconds - MARGIN for seconds in LIFETIMES)
+"""After which idle time to ping, half a minute before a lifetime ends."""
 
 PRIOR_GAPS = 0.5
 """The prior for gaps counts as half of one: evenly over the logarithm, as without any scale."""
@@ -89,21 +86,33 @@ LEAST_READ, MOST_READ = 600.0, 86_400.0
 
 
 def interval(state: Any, economics: Sequence[float]) -> int:
-    """The number of the interval that covers most time for the money, by what is known of T.
+    """The number of the interval that covers most time for the money, by what is known of T."""
+    if state[INTERVAL] == 0:
+        state[INTERVAL] = 1.0 + _best_interval(state, economics)
+    return int(state[INTERVAL]) - 1
 
-    The chance to live through an interval begins from that of the interval before. One that was
-    never tried is taken for better than it is likely to be, once a ping has become routine: to try
-    it costs one INIT, and what is learnt serves from then on.
+
+def _best_interval(state: Any, economics: Sequence[float]) -> int:
+    """By what each would cost a second, INITs included.
+
+    An interval that was never tried is taken for better than it is likely to be, once a ping has
+    become routine: to try it costs one INIT, and what is learnt serves from then on.
     """
     each = economics[PING] + economics[LOOK]
     best, found, lives, prior, routine = 0, 0.0, 1.0, 1.0, False
+    later, gone = 0.0, 0.0
     for number in range(LIVES):
-        alive, dead = state[ALIVE + number], state[DEAD + number]
-        lives *= PRIOR_ALIVE[number] / prior
+        later += state[ALIVE + number]
+    for number in range(LIVES):
+        # Who lived longer had lived through this; who was gone sooner had not.
+        alive = later
+        later -= state[ALIVE + number]
+        gone += state[DEAD + number]
+        tried = alive + gone
+        expected = lives * PRIOR_ALIVE[number] / prior
         prior = PRIOR_ALIVE[number]
-        lives = (alive + PRIOR_WEIGHT * lives) / (alive + dead + PRIOR_WEIGHT)
-        tried = alive + dead
-        hoped = math.sqrt(lives) if routine and dead == 0 else lives
+        lives = (alive + PRIOR_WEIGHT * expected) / (tried + PRIOR_WEIGHT)
+        hoped = math.sqrt(lives) if routine and gone == 0 else lives
         loss = (1.0 - lives) * economics[INIT] * tried / (tried + 4.0)
         worth = INTERVALS[number] * hoped / (each + loss)
         if worth > found:

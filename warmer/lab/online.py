@@ -9,7 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from warmer.fleet import evidence, hazard
+from warmer.fleet import evidence, hazard, survival
 from warmer.lab.compiled import compiled
 from warmer.lab.pool import advance, finish, send_wave
 from warmer.lab.state import LOOKS, READS, REPLY_FIELDS, Draws, Floats, Pool, Requests
@@ -18,8 +18,8 @@ __all__ = ["run_auto"]
 
 
 def _compiled_module() -> dict[str, Any]:
-    """The functions of `evidence` and `hazard`, calling each other compiled; neither changes."""
-    names = {**vars(evidence), **vars(hazard)}
+    """The policy's functions, calling each other compiled; the modules do not change."""
+    names = {**vars(survival), **vars(evidence), **vars(hazard)}
     for name, value in list(names.items()):
         if isinstance(value, FunctionType):
             twin = FunctionType(value.__code__, names, name, value.__defaults__)
