@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import resource
 import threading
 import time
@@ -77,7 +78,10 @@ class DataPlane:
         self._running = 0
         self._closed = False
         self._reaper_wakes = math.inf
-        self._spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
+        processors = settings.processors or os.sched_getaffinity(0)
+        self._spawner = ThreadPoolExecutor(
+            1, "spawner", initializer=os.sched_setaffinity, initargs=(0, processors)
+        )
         self._logs = LogPump(logs, self._output_ended)
         factory = self._factory
         self._host = Host(

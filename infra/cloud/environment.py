@@ -227,7 +227,8 @@ class Environment:
     def exchange(self, invocation: Invocation, deadline: float) -> bytes | Failure:
         """Give a request to the runtime and wait for what it answers.
 
-        deadline: `time.monotonic()` seconds. Afterwards the environment is `usable`, or ended.
+        deadline: `time.monotonic()` seconds. Afterwards the environment is `usable`, and to be
+        frozen, or ended.
         """
         self.state = "busy"
         self.thaw()
@@ -244,7 +245,6 @@ class Environment:
         try:
             # What the runtime does before it asks again is still part of this invoke.
             self._await_next(deadline)
-            self.freeze()
         except (TimeoutError, RuntimeGone, _ReportedError):
             self._stop()
         return answer

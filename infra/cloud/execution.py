@@ -52,6 +52,7 @@ def execute(environment: Environment, invocation: Invocation) -> tuple[Outcome, 
     stream.write(report.start_line(invocation.request_id, version.version))
     answer = environment.exchange(invocation, deadline) if failed is None else failed
     duration_ms = (time.monotonic() - began) * 1000
+    environment.freeze()
     failure = answer if isinstance(answer, Failure) else None
     if failure is not None and failure.status == "timeout":
         duration_ms = version.timeout_seconds * 1000

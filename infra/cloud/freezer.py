@@ -39,18 +39,19 @@ class NamespaceFreezer:
     def __init__(self, init_pid: int) -> None:
         # A folder of /proc serves as a pidfd: no number is looked up again, so none can be reused.
         self._proc = os.open(f"/proc/{init_pid}/root/proc", os.O_RDONLY | os.O_DIRECTORY)
+        self._stopped: set[str] = set()
 
     def freeze(self) -> None:
         """Stop every process; one that was being started meanwhile is found by looking again."""
-        stopped: set[str] = set()
-        while found := set(self._processes()) - stopped:
+        self._stopped = set()
+        while found := set(self._processes()) - self._stopped:
             for name in found:
                 self._signal(name, signal.SIGSTOP)
-            stopped |= found
+            self._stopped |= found
 
     def thaw(self) -> None:
         """Let every process go on. None can have been started since it was frozen."""
-        for name in self._processes():
+        for name in self._stopped:
             self._signal(name, signal.SIGCONT)
 
     def close(self) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -13,11 +17,12 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
+from werkzeug.serving import ThreadedWSGIServer
 from werkzeug.wrappers import Request, Response
 
 from infra.cloud.function_url import FunctionUrlEndpoint
 from infra.cloud.function_urls import FunctionUrl
-from infra.cloud.invoke import InvokeEndpoint
+from infra.cloud.invoke import SYNCHRONOUS_LIMIT_BYTES, InvokeEndpoint
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -27,6 +32,9 @@ _URL_PATH = re.compile(r"/lambda-url/(?P<id>[^/]+)(?P<path>/.*)?")
 _URL_HOST = re.compile(r"(?P<id>[0-9a-f]{32})\.lambda-url\..*")
 # Requests to these do not change what is scheduled.
 _INERT = ("GET", "HEAD", "OPTIONS")
+
+CLOSING_SECONDS = 10.0
+"""How long a closing server waits for a request that is being answered."""
 
 Describe = Callable[[], dict[str, Any]]
 
@@ -80,13 +88,77 @@ class Front:
         return self._function_url(Request(environ), url, path)
 
 
+class FrontServer(ThreadedWSGIServer):
+    """Ends the connections that are still open when it is closed."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._open: dict[socket.socket, threading.Thread] = {}
+        super().__init__(*arguments, **options)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve one connection."""
+        self._open[request] = threading.current_thread()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            del self._open[request]
+
+    def server_close(self) -> None:
+        """Free the port; what still waits for a request gets none."""
+        super().server_close()
+        for connection, thread in list(self._open.items()):
+            with suppress(OSError):  # it has just been closed
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join(CLOSING_SECONDS)
+
+
 class FrontRequestHandler(MotoRequestHandler):
-    """Keeps connections open and stays silent."""
+    """Keeps connections open after invokes, as Lambda does, and stays silent.
+
+    werkzeug closes each after one answer. To pings that come together, a new connection and a new
+    thread for each would be the larger part of what they wait for.
+    """
 
     protocol_version = "HTTP/1.1"
     # A response leaves in one segment, not a header first and a body 40 ms later.
     disable_nagle_algorithm = True
     wbufsize = -1
+
+    def run_wsgi(self) -> None:
+        """Answer one request."""
+        length = self._invoke_bytes()
+        if length is None:
+            super().run_wsgi()
+            return
+        body = self.rfile.read(length)
+        if len(body) < length:  # the caller has gone
+            self.close_connection = True
+            return
+        self.environ = environ = self.make_environ()
+        environ["wsgi.input"] = BytesIO(body)
+        try:
+            response = Response.from_app(self.server.app, environ, buffered=True)
+        except Exception:
+            self.send_error(500)  # and it is told of where the server tells of errors
+            raise
+        content = response.get_data()
+        self.send_response(response.status_code)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
+    def _invoke_bytes(self) -> int | None:
+        """The size of an invoke's body; None for all else, and where it is not read as a whole."""
+        length = self.headers.get("Content-Length", "")
+        if self.command != "POST" or not _INVOKE.fullmatch(self.path.partition("?")[0]):
+            return None
+        if "Transfer-Encoding" in self.headers or "Expect" in self.headers:
+            return None
+        if not (length.isascii() and length.isdecimal() and len(length) < 10):
+            return None
+        return int(length) if int(length) <= SYNCHRONOUS_LIMIT_BYTES else None
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
         """One line a request would drown what matters."""

@@ -185,6 +185,10 @@ class RuntimeApi:
     def _send(self, connection: socket.socket, data: bytes, deadline: float | None = None) -> bool:
         if connection.fileno() < 0:
             return False
+        with suppress(BlockingIOError, ConnectionError):  # then they are met again
+            data = data[connection.send(data) :]
+            if not data:
+                return True
         remaining = 1.0 if deadline is None else max(0.001, deadline - time.monotonic())
         connection.settimeout(remaining)
         try:

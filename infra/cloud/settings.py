@@ -47,6 +47,7 @@ class CloudSettings:
         reaches the cloud, and nothing else; "shared" is this machine's network, and the only one
         with isolation "process". (Lambda's functions outside a VPC do reach the internet: Lambda
         developer guide, "Giving Lambda functions access to resources in an Amazon VPC".)
+    processors: those that functions run on; None: those that this process runs on.
 
     Raises ConfigurationError for a value that cannot be used.
     """
@@ -66,6 +67,7 @@ class CloudSettings:
     cpu: CpuShare = "unlimited"
     isolation: Isolation = "namespaces"
     network: NetworkMode = "private"
+    processors: frozenset[int] | None = None
 
     def __post_init__(self) -> None:
         _check_positive("idle_seconds", self.idle_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -150,6 +151,39 @@ def test_learns_the_spread_for_the_next_wave() -> None:
     run_wave(TEN, pool, settings=WaveSettings(spare=0), spread=spread, clock=pool.clock)
 
     assert spread.hold_ms(10) < before
+
+
+def test_learns_of_the_last_round_alone() -> None:
+    """What delayed several rounds of one wave delays no other: it counts as one observation."""
+    taken: list[int] = []
+
+    class Counting(DispatchSpread):
+        def learn(self, arrivals_ms: Sequence[float], size: int) -> None:
+            taken.append(len(arrivals_ms))
+            super().learn(arrivals_ms, size)
+
+    pool = MemoryPool(overlap=[10, 4, 10], dispatch_ms=1.0)
+    wave(pool)
+    report = run_wave(
+        TEN, pool, settings=WaveSettings(spare=0), spread=Counting(), clock=pool.clock
+    )
+
+    assert (report.ok, report.rounds) == (True, 2)
+    assert taken == [10]
+
+
+def test_connects_for_all_before_the_probe() -> None:
+    """What accepts connections is done with that when the pings come."""
+    seen: list[int] = []
+
+    def look(number: int, ping: Ping, payload: bytes) -> bytes:
+        seen.append(pool.connections)
+        return payload
+
+    pool = MemoryPool(answer=look)
+    wave(pool)
+
+    assert seen[0] == 10
 
 
 def test_begins_no_round_that_time_does_not_allow() -> None:

@@ -20,7 +20,7 @@ from warmer.fleet.answer import Answer, answer_to, request_for
 from warmer.fleet.budget import ConcurrencyBudget
 from warmer.fleet.clock import Clock
 from warmer.fleet.report import Outcome
-from warmer.fleet.spread import MARGIN_MS, DispatchSpread
+from warmer.fleet.spread import DispatchSpread
 from warmer.fleet.target import Target
 from warmer.ping import Ping
 
@@ -34,6 +34,9 @@ LATE_MS = 5.0
 """A start later than this is not worth keeping: the requests are signed anew."""
 
 SIGNING_ATTEMPTS = 3
+SPARE_AHEAD_MS = 5.0
+"""A spare's ping is to arrive so long before the release of the others."""
+
 BETWEEN_LOOKS = 50
 """Pings written, or requests signed, before answers are looked at: a throttle stops the rest."""
 
@@ -169,6 +172,6 @@ class Dispatcher:
         self, sending: Sending, start: float, hold_ms: float, ping: Ping, signed: SignedInvoke
     ) -> Answer | None:
         """Late, so that it finds the others held; itself not held, since it takes the last one."""
-        ahead_ms = self.spread.latency_ms + MARGIN_MS
+        ahead_ms = self.spread.latency_ms + SPARE_AHEAD_MS
         await self.clock.sleep(start + (hold_ms - ahead_ms) / 1000 - self.clock.monotonic())
         return None if sending.stopped() else await self._send(sending, ping, signed)

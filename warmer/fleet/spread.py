@@ -22,7 +22,7 @@ is too short costs all pings another round of twice that, one that is too long t
 Where last arrivals scatter by 10 to 30 percent, and one in thirty is three times as late, this is
 within 3 percent of the cheapest choice; a single stall among the eight changes nothing."""
 
-MARGIN_MS = 5.0
+MARGIN_MS = 2.0
 
 
 class DispatchSpread:

@@ -122,7 +122,8 @@ def run_wave(
 
         wave = Wave(target, dispatcher, settings or WaveSettings(), deadline, tell)
         try:
-            return await wave.run()
+            async with budget.slots(wave.size + wave.spare):
+                return await wave.run()
         finally:
             await invoker.disconnect()
 
@@ -176,6 +177,7 @@ class Wave:
         self._tally = Tally(target.concurrency)
         self._stopped = False
         self._least_hold_ms = 0.0
+        self._arrivals_ms: list[float] = []
 
     @property
     def size(self) -> int:
@@ -201,6 +203,8 @@ class Wave:
             await self._send_round()
             if self.target.concurrency == 1:
                 break  # the one ping is its own probe: whatever failed would only be met again
+        # Of the last round alone: what delays several rounds of one wave delays no other wave.
+        self._dispatcher.spread.learn(self._arrivals_ms, self.size)
         return self._report(started_at, (self._clock.monotonic() - start) * 1000)
 
     def _may_go_on(self) -> bool:
@@ -235,8 +239,8 @@ class Wave:
             self._least_hold_ms = LONGER * sent.hold_ms
         # Pings that overlapped although some came after the release were kept busy by something
         # else, such as memory that environments had to find again: no reason to hold longer.
-        if not overlapped or max(arrivals, default=0.0) <= sent.hold_ms:
-            self._dispatcher.spread.learn(arrivals, self.size)
+        late = overlapped and max(arrivals, default=0.0) > sent.hold_ms
+        self._arrivals_ms = [] if late else arrivals
 
     async def _send(self, size: int, spare: int, hold_ms: float) -> Sent:
         sent = await self._dispatcher.send(
