@@ -119,9 +119,10 @@ def _share(variables: Mapping[str, str]) -> float:
     text = variables.get(RAMP_KEY)
     if not text:
         return 1.0
-    from warmer.fleet.configuration import read_idle_seconds  # schedules too: for those who ask
+    # Schedules too: for those who ask.
+    from warmer.fleet.configuration import DEFAULT_IDLE_SECONDS, read_idle_seconds
 
-    idle_seconds = read_idle_seconds(variables)
+    idle_seconds = read_idle_seconds(variables) or DEFAULT_IDLE_SECONDS
     try:
         return TrafficShift.parse(text).share_within(0.0, idle_seconds)
     except ConfigurationError as error:

@@ -4,7 +4,8 @@
     WARMER_TARGETS_PARAMETER       or the SSM parameter that holds such a list, read at each run
     WARMER_TARGETS_BY_TAG          ENABLED: functions with the tag warmer:concurrency, too
     WARMER_SCHEDULE                when it runs, so that it knows for how long a run has to last
-    WARMER_IDLE_LIFETIME_SECONDS   idle lifetime of an execution environment that it counts on
+    WARMER_IDLE_LIFETIME_SECONDS   idle lifetime of an execution environment that it counts on; 0,
+                                   or not set: what replies teach, at first 300
     WARMER_MEMORY_TABLE            DynamoDB table in which it remembers; without it, its process
 
 A setting that cannot be used fails INIT, so that a deployment shows it at once. The clients are
@@ -130,6 +131,9 @@ def handler(event: object, context: Context) -> dict[str, object]:
 
 
 def _record(report: UpkeepReport, problems: Sequence[str], warmer: str) -> None:
+    situation = report.plan.situation
+    lifetime = {"seconds": situation.idle_seconds, "observations": situation.observations}
+    log("idle lifetime", lifetime)
     for probe in report.probes:
         log("probe", probe.as_dict())
     for wave in report.waves:

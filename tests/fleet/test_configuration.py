@@ -12,8 +12,9 @@ from warmer.fleet.configuration import UpkeepSettings
 
 
 def test_without_variables_the_defaults_hold() -> None:
-    """No schedule is known, five minutes are counted on, nothing is kept."""
-    assert UpkeepSettings.read({}) == UpkeepSettings(None, 300.0, "")
+    """No schedule is known, replies teach the idle lifetime, nothing is kept."""
+    assert UpkeepSettings.read({}) == UpkeepSettings(None, None, "")
+    assert UpkeepSettings.read({"WARMER_IDLE_LIFETIME_SECONDS": "0"}).idle_seconds is None
     assert UpkeepSettings.read({"WARMER_SCHEDULE": "", "WARMER_MEMORY_TABLE": ""}).table == ""
 
 
@@ -39,9 +40,9 @@ def test_the_variables_say_when_runs_are_and_what_is_counted_on() -> None:
     [
         ("WARMER_SCHEDULE", "every minute", "rate(5 minutes)"),
         ("WARMER_SCHEDULE", "rate(0 minutes)", "a positive number"),
-        ("WARMER_IDLE_LIFETIME_SECONDS", "long", "seconds, more than 0"),
-        ("WARMER_IDLE_LIFETIME_SECONDS", "0", "seconds, more than 0"),
-        ("WARMER_IDLE_LIFETIME_SECONDS", "nan", "seconds, more than 0"),
+        ("WARMER_IDLE_LIFETIME_SECONDS", "long", "0 for what replies teach"),
+        ("WARMER_IDLE_LIFETIME_SECONDS", "-1", "0 for what replies teach"),
+        ("WARMER_IDLE_LIFETIME_SECONDS", "nan", "0 for what replies teach"),
         ("WARMER_IDLE_LIFETIME_SECONDS", "86401", "at most 86400"),
     ],
 )

@@ -103,6 +103,20 @@ def test_a_later_decision_to_send_no_wave_is_told() -> None:
     assert statuses(observe([stay(9), wave(4)]))[0].stay is None
 
 
+def lifetime(minutes_ago: float, seconds: float, observations: int | None) -> tuple[float, str]:
+    """A run's line on the idle lifetime that it counted on."""
+    text = line("idle lifetime", seconds=seconds, observations=observations)
+    return NOW - minutes_ago * 60, text
+
+
+def test_the_last_idle_lifetime_that_was_counted_on_is_told() -> None:
+    """In whatever order the lines come; none where no line tells."""
+    found = observe([lifetime(1, 600.0, 14), lifetime(6, 300.0, None)]).lifetime
+    assert found is not None
+    assert found.as_dict() == {"seconds": 600.0, "observations": 14}
+    assert observe([wave(1)]).lifetime is None
+
+
 def test_targets_are_told_apart_by_qualifier() -> None:
     """An alias, a version and $LATEST are three."""
     lines = [wave(1), wave(1, qualifier="6"), wave(1, qualifier=None)]
@@ -214,6 +228,14 @@ def test_an_old_proof_is_called_old(monkeypatch: pytest.MonkeyPatch) -> None:
     _, said = run(monkeypatch, {"my-warmer": [wave(100)]})
     assert "proven 1 h 40 min ago and not since" in said
     assert "may be gone after 5 min" in said
+
+
+def test_the_command_tells_the_idle_lifetime(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And where that is from."""
+    _, learnt = run(monkeypatch, {"my-warmer": [wave(4), lifetime(4, 600.0, 14)]})
+    _, configured = run(monkeypatch, {"my-warmer": [wave(4), lifetime(4, 300.0, None)]})
+    assert "live idle for 10 min, learnt from 14 idle times that replies told" in learnt
+    assert "live idle for 5 min, as configured" in configured
 
 
 def test_what_is_left_alone_is_told_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:

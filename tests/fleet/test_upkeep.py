@@ -32,6 +32,7 @@ class Account:
     ready: int = 0
     maxima: dict[float, float] | Exception = field(default_factory=dict)
     last_user: float | None = None
+    idle_seconds: float | None = None
     now: float = NOON
     sent: list[tuple[str, int]] = field(default_factory=list)
     looked: list[tuple[str, str | None]] = field(default_factory=list)
@@ -76,6 +77,7 @@ class Account:
                 function_version=version,
                 held_ms=10_000.0,
                 last_user_seconds_ago=self.last_user,
+                idle_seconds=self.idle_seconds,
             )
             for index in range(size)
         ]
@@ -90,7 +92,9 @@ class Metrics:
         self.maxima = account.maxima_of
 
 
-def upkeep(account: Account, *targets: Target, idle: float = 600.0, look: bool = True) -> Upkeep:
+def upkeep(
+    account: Account, *targets: Target, idle: float | None = 600.0, look: bool = True
+) -> Upkeep:
     """A warmer that runs every five minutes."""
     return Upkeep(
         TargetSources(targets or (LIVE,)),
@@ -143,6 +147,33 @@ def test_an_earlier_wave_that_lasts_until_after_the_next_run_is_not_repeated() -
     waves = [len(run(warmer, account, minutes).waves) for minutes in range(0, 31, 5)]
 
     assert waves == [1, 0, 0, 1, 0, 0, 1]
+
+
+def test_the_idle_lifetime_is_learnt_from_replies_where_none_is_configured() -> None:
+    """Five minutes at first; ten when enough environments have answered after ten."""
+    account = Account()
+    warmer = upkeep(account, idle=None, look=False)
+    first = run(warmer, account).plan.situation
+
+    for number in range(1, 9):
+        account.idle_seconds = 600.0
+        last = run(warmer, account, 10.0 * number)
+    sent = len(account.sent)
+    later = run(warmer, account, 80 + 4)
+
+    assert (first.idle_seconds, first.observations) == (300.0, 0)
+    assert last.plan.situation.observations == 7
+    assert (later.plan.situation.idle_seconds, len(account.sent)) == (600.0, sent)
+
+
+def test_a_configured_idle_lifetime_is_not_learnt() -> None:
+    """What replies tell is kept, and changes nothing."""
+    account = Account(idle_seconds=600.0)
+    warmer = upkeep(account, idle=300.0, look=False)
+    for number in range(9):
+        last = run(warmer, account, 10.0 * number).plan.situation
+
+    assert (last.idle_seconds, last.observations) == (300.0, None)
 
 
 def test_what_live_traffic_keeps_warm_gets_no_pings() -> None:

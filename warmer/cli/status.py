@@ -14,6 +14,7 @@ from rich.table import Table
 from warmer.aws.logs import FunctionLogs
 from warmer.fleet.status import (
     PATTERN,
+    LifetimeSeen,
     Observations,
     Stay,
     TargetStatus,
@@ -86,6 +87,7 @@ def _described(found: dict[str, Observations], now: float) -> list[dict[str, obj
                 for stay in never_waved(seen)
             ],
             "unreadable_lines": seen.unreadable,
+            "idle_lifetime": seen.lifetime.as_dict() if seen.lifetime else None,
         }
         for name, seen in found.items()
     ]
@@ -142,6 +144,8 @@ def _row(item: TargetStatus, now: float) -> tuple[str, ...]:
 def _remarks(seen: Observations, known: list[TargetStatus], now: float) -> list[str]:
     said = [f"{item.name}: {text}" for item in known for text in _target_remarks(item, now)]
     said += [_stay_text(stay, now) for stay in never_waved(seen)]
+    if seen.lifetime is not None:
+        said.append(_lifetime_text(seen.lifetime))
     if seen.unreadable:
         lines = _counted(seen.unreadable, "log line")
         said.append(f"{lines} cannot be read; is the warmer of another version than this command?")
@@ -165,6 +169,13 @@ def _target_remarks(item: TargetStatus, now: float) -> list[str]:
 def _stay_text(stay: Stay, now: float) -> str:
     name = f"{stay.function}:{stay.qualifier}" if stay.qualifier else stay.function
     return f"{name}: no wave; left alone {_ago(stay.at, now)}: {stay.reason}"
+
+
+def _lifetime_text(seen: LifetimeSeen) -> str:
+    text = f"environments are counted on to live idle for {_duration(seen.seconds)}"
+    if seen.observations is None:
+        return f"{text}, as configured"
+    return f"{text}, learnt from {_counted(seen.observations, 'idle time')} that replies told"
 
 
 def _ago(moment: float, now: float) -> str:

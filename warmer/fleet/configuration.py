@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from warmer.errors import ConfigurationError
 from warmer.fleet.expressions import Schedule, parse
 
-__all__ = ["UpkeepSettings", "read_idle_seconds"]
+__all__ = ["DEFAULT_IDLE_SECONDS", "UpkeepSettings", "read_idle_seconds"]
 
 SCHEDULE_KEY = "WARMER_SCHEDULE"
 IDLE_KEY = "WARMER_IDLE_LIFETIME_SECONDS"
@@ -24,12 +24,13 @@ costs cold starts where it is wrong."""
 class UpkeepSettings:
     """When the warmer runs (None: not known), the idle lifetime that it counts on, its table.
 
-    WARMER_SCHEDULE is the schedule's expression, WARMER_IDLE_LIFETIME_SECONDS more than 0 and at
-    most a day (default 300), WARMER_MEMORY_TABLE a DynamoDB table's name (default: none).
+    WARMER_SCHEDULE is the schedule's expression, WARMER_IDLE_LIFETIME_SECONDS at most a day (0, or
+    not set: None, it is learnt from replies), WARMER_MEMORY_TABLE a DynamoDB table's name (default:
+    none).
     """
 
     schedule: Schedule | None = None
-    idle_seconds: float = DEFAULT_IDLE_SECONDS
+    idle_seconds: float | None = None
     table: str = ""
 
     @classmethod
@@ -49,13 +50,17 @@ def _schedule(text: str) -> Schedule | None:
         raise ConfigurationError(SCHEDULE_KEY, text, error.expected) from error
 
 
-def read_idle_seconds(variables: Mapping[str, str]) -> float:
-    """WARMER_IDLE_LIFETIME_SECONDS alone. Raises ConfigurationError, which names it."""
-    text = variables.get(IDLE_KEY) or str(DEFAULT_IDLE_SECONDS)
+def read_idle_seconds(variables: Mapping[str, str]) -> float | None:
+    """WARMER_IDLE_LIFETIME_SECONDS alone, None where it is to be learnt.
+
+    Raises ConfigurationError, which names it.
+    """
+    text = variables.get(IDLE_KEY) or "0"
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds <= 86_400:  # false for NaN
-        raise ConfigurationError(IDLE_KEY, text, "seconds, more than 0 and at most 86400")
-    return seconds
+    if not 0 <= seconds <= 86_400:  # false for NaN
+        expected = "seconds, at most 86400, or 0 for what replies teach"
+        raise ConfigurationError(IDLE_KEY, text, expected)
+    return seconds or None

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from warmer.aws.table import Table
 from warmer.errors import ConfigurationError, ServiceError
 from warmer.fleet.knowledge import Knowledge, knowledge_as_text, knowledge_from_item
+from warmer.fleet.survival import Survival
 
 __all__ = ["Memory"]
 
@@ -60,6 +61,10 @@ class Memory:
     def of(self, key: str) -> Knowledge:
         """What is known of a version; nothing, at first."""
         return self._known.get(key, Knowledge())
+
+    def survivals(self) -> list[Survival]:
+        """All observations of idle environments: of every version, since T is Lambda's."""
+        return [seen for known in self._known.values() for seen in known.survivals]
 
     def learn(self, key: str, knowledge: Knowledge) -> None:
         """Take this for known from now on."""

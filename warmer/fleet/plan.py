@@ -59,6 +59,7 @@ class Situation:
     `now` and `next_run` are Unix seconds (None: when the next run begins is not known, so that
     every run sends its waves). `idle_seconds` is the idle lifetime T that is counted on, more
     than 0, by default 300: AWS publishes none, and five minutes are the shortest that was seen.
+    `observations` is how many idle times of environments taught that (None: it was configured).
     `can_look` says whether CloudWatch may be asked.
 
     Raises ConfigurationError for an idle lifetime that is not a positive, finite number.
@@ -68,6 +69,7 @@ class Situation:
     next_run: float | None = None
     idle_seconds: float = 300.0
     can_look: bool = False
+    observations: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.idle_seconds < math.inf:

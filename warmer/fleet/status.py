@@ -12,9 +12,18 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["PATTERN", "Observations", "Stay", "TargetStatus", "WaveSeen", "observe", "statuses"]
+__all__ = [
+    "PATTERN",
+    "LifetimeSeen",
+    "Observations",
+    "Stay",
+    "TargetStatus",
+    "WaveSeen",
+    "observe",
+    "statuses",
+]
 
-PATTERN = '{ ($.message = "wave") || ($.message = "left alone") }'
+PATTERN = '{ ($.message = "wave") || ($.message = "left alone") || ($.message = "idle lifetime") }'
 """CloudWatch Logs' filter pattern for the lines that `observe` reads (CloudWatch Logs user guide,
 "Filter pattern syntax")."""
 
@@ -49,12 +58,32 @@ class Stay:
 
 
 @dataclass(frozen=True)
+class LifetimeSeen:
+    """The idle lifetime that a run counted on, at `at` (Unix seconds), in seconds.
+
+    `observations` is how many idle times taught that (None: it was configured).
+    """
+
+    at: float
+    seconds: float
+    observations: int | None
+
+    def as_dict(self) -> dict[str, object]:
+        """JSON-able."""
+        return {"seconds": self.seconds, "observations": self.observations}
+
+
+@dataclass(frozen=True)
 class Observations:
-    """What was found in log lines; `unreadable` counts those that look like it and are not."""
+    """What was found in log lines; `unreadable` counts those that look like it and are not.
+
+    `lifetime` is the idle lifetime that the last run counted on (None: no line tells).
+    """
 
     waves: tuple[WaveSeen, ...] = ()
     stays: tuple[Stay, ...] = ()
     unreadable: int = 0
+    lifetime: LifetimeSeen | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +137,7 @@ def observe(lines: Iterable[tuple[float, str]]) -> Observations:
     and those with fields that make no sense are counted."""
     waves: list[WaveSeen] = []
     stays: list[Stay] = []
+    lifetimes: list[LifetimeSeen] = []
     unreadable = 0
     for at, text in lines:
         try:
@@ -115,18 +145,21 @@ def observe(lines: Iterable[tuple[float, str]]) -> Observations:
         except (ValueError, RecursionError):
             continue
         kind = fields.get("message") if isinstance(fields, dict) else None
-        if kind not in ("wave", "left alone"):
+        if kind not in ("wave", "left alone", "idle lifetime"):
             continue
         try:
             if kind == "wave":
                 waves.append(_wave(fields))
+            elif kind == "idle lifetime":
+                lifetimes.append(_lifetime(fields, at))
             else:
                 stays.append(_stay(fields, at))
         except _UnreadableError:
             unreadable += 1
     waves.sort(key=lambda wave: wave.started_at)
     stays.sort(key=lambda stay: stay.at)
-    return Observations(tuple(waves), tuple(stays), unreadable)
+    last = max(lifetimes, key=lambda seen: seen.at, default=None)
+    return Observations(tuple(waves), tuple(stays), unreadable, last)
 
 
 def statuses(seen: Observations) -> list[TargetStatus]:
@@ -206,6 +239,12 @@ def _stay(fields: Mapping[str, object], at: float) -> Stay:
         reason=_text(fields.get("reason")),
         problem=fields.get("problem") is True,
     )
+
+
+def _lifetime(fields: Mapping[str, object], at: float) -> LifetimeSeen:
+    observations = fields.get("observations")
+    known = None if observations is None else _count(observations)
+    return LifetimeSeen(at, _number(fields.get("seconds")), known)
 
 
 def _text(value: object) -> str:

@@ -16,6 +16,7 @@ from warmer.fleet.learning import after_look, after_wave
 from warmer.fleet.memory import Memory
 from warmer.fleet.plan import PROVISIONED, Action, Decision, Plan, Situation, Subject, make_plan
 from warmer.fleet.report import WaveReport
+from warmer.fleet.survival import IdleLifetime
 from warmer.fleet.target import Target
 from warmer.fleet.versions import LiveVersions
 
@@ -69,7 +70,8 @@ class Upkeep:
     """Keeps targets warm, run after run; what it learns in one serves the next.
 
     `send` sends waves. `schedule` is when the runs are (None: not known). `metrics` may be None:
-    CloudWatch is then never asked. `idle_seconds` is the idle lifetime that is counted on.
+    CloudWatch is then never asked. `idle_seconds` is the idle lifetime that is counted on; None:
+    what the memory's observations of all versions allow (`warmer.fleet.survival`), at first 300 s.
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class Upkeep:
         memory: Memory,
         metrics: Metrics | None = None,
         schedule: Schedule | None = None,
-        idle_seconds: float = 300.0,
+        idle_seconds: float | None = None,
     ) -> None:  # fmt: skip
         self._sources = sources
         self._send = send
@@ -112,11 +114,14 @@ class Upkeep:
         if self._schedule is not None:
             moment = datetime.fromtimestamp(now, UTC)
             following = self._schedule.next_after(moment, ZoneInfo("UTC"), anchor=moment)
+        observed = self._memory.survivals()
+        learnt = self._idle_seconds is None
         return Situation(
             now=now,
             next_run=following.timestamp() if following else None,
-            idle_seconds=self._idle_seconds,
+            idle_seconds=self._idle_seconds or IdleLifetime.learnt(observed).counted_on(),
             can_look=self._metrics is not None,
+            observations=len(observed) if learnt else None,
         )
 
 
