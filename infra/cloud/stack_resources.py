@@ -33,6 +33,16 @@ class OrderedResources(parsing.ResourceMap):
     def __len__(self) -> int:
         return len(self.resources)
 
+    def made(self) -> dict[str, Any]:
+        """The resources as a template: those that conditions leave, with what they were given."""
+        known = self.__dict__.get("_known", {})
+        return {
+            "Resources": {
+                name: {"Type": self._resource_json_map[name]["Type"], "Properties": properties}
+                for name, properties in known.items()
+            }
+        }
+
     def without_effect(self) -> list[str]:
         """`LogicalId.Property (type)` for all that has no effect here because of its value."""
         return [

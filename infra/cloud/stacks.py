@@ -125,8 +125,8 @@ class LocalCloudFormation(CloudFormationBackend):
             cast(Any, stack).original_template = getattr(change_set, "original_template", None)
             self._export(stack)
             _finish(stack, f"{kind}_COMPLETE")
-            listed = list(without_effect(change_set.template_dict))
-            listed += cast(OrderedResources, stack.resource_map).without_effect()
+            resources = cast(OrderedResources, stack.resource_map)
+            listed = [*without_effect(resources.made()), *resources.without_effect()]
             if listed:
                 told = ", ".join(listed)
                 log.warning("stack %s: recorded without effect: %s", stack.name, told)

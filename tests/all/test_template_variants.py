@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,13 @@ from warmer.errors import CloudError
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 MODEL = TEMPLATE.parent / "handlers" / "models" / "digits"
-INFERENCE = "local-inference"
+INFERENCE, HOOK = "local-inference", "local-pre-traffic"
+LAYER = "arn:aws:lambda:us-east-1:123456789012:layer:models:1"
 ENABLED = dict.fromkeys(("Alarms", "Memory", "TargetsByTag", "TargetsParameter"), "ENABLED")
 VARIANTS: dict[str, dict[str, str]] = {
     "everything on": {
         **ENABLED,
+        "Dashboard": "ENABLED",
         "MetricsNamespace": "Warmer",
         "Tracing": "Active",
         "LogLevel": "WARNING",
@@ -34,6 +38,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "SnapStart": {"SnapStart": "ENABLED"},
     "canary": {"DeploymentType": "Canary10Percent5Minutes", "InferenceMemory": "1024"},
     "linear": {"DeploymentType": "Linear10PercentEvery1Minute", "InferenceMemory": "1536"},
+    "model in a layer": {"ModelSource": "LAYER", "ModelLayer": LAYER},
     "model in S3": {"ModelSource": "S3", "ModelPath": "models-bucket/models/digits"},
 }
 
@@ -46,7 +51,19 @@ def stack() -> Iterator[DeployedStack]:
         s3.create_bucket(Bucket="models-bucket")
         for file in MODEL.iterdir():
             s3.upload_file(str(file), "models-bucket", f"models/digits/{file.name}")
+        running.client("lambda").publish_layer_version(
+            LayerName="models", Content={"ZipFile": packed_model()}
+        )
         yield running
+
+
+def packed_model() -> bytes:
+    """The model as a layer's content, below /opt/models/digits."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in MODEL.iterdir():
+            archive.write(file, f"models/digits/{file.name}")
+    return packed.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +83,22 @@ def answered(stack: DeployedStack) -> dict[str, Any]:
     return said
 
 
+def live(stack: DeployedStack) -> str:
+    """The version that the alias is on."""
+    alias = stack.client("lambda").get_alias(FunctionName=INFERENCE, Name="live")
+    return str(alias["FunctionVersion"])
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_variant_is_deployed_and_answers(stack: DeployedStack, built: Path, variant: str) -> None:
-    """As an update of the one before, whose new version the hook has primed."""
+    """As an update of the one before: another version, which the hook has primed."""
+    before, hooks = live(stack), len(stack.invocations(HOOK))
     stack.update(built, VARIANTS[variant])
     assert answered(stack)["model_name"] == "digits"
+    # Reserved concurrency is the function's, and provisioned concurrency the alias's: no version's.
+    if variant not in ("reserved", "provisioned"):
+        assert int(live(stack)) > int(before)
+        assert len(stack.invocations(HOOK)) == hooks + 1
 
 
 def test_a_combination_that_aws_refuses_is_refused(stack: DeployedStack, built: Path) -> None:

@@ -74,6 +74,35 @@ def test_what_has_no_effect_is_listed() -> None:
     assert expected == list(without_effect(template))
 
 
+@pytest.mark.parametrize("chosen", ["yes", "no"])
+def test_what_a_condition_leaves_out_is_not_listed(
+    control: ControlPlane, caplog: pytest.LogCaptureFixture, chosen: str
+) -> None:
+    """Neither a resource nor a property: a list of what was not chosen would hide what was."""
+    template = {
+        "Parameters": {"Chosen": {"Type": "String"}},
+        "Conditions": {"IsChosen": {"Fn::Equals": [{"Ref": "Chosen"}, "yes"]}},
+        "Resources": {
+            "Group": {
+                "Type": "AWS::Logs::LogGroup",
+                "Properties": {
+                    "LogGroupName": f"group-{chosen}",
+                    "KmsKeyId": {"Fn::If": ["IsChosen", "key", {"Ref": "AWS::NoValue"}]},
+                },
+            },
+            "Queue": {
+                "Type": "AWS::SQS::Queue",
+                "Condition": "IsChosen",
+                "Properties": {"QueueName": "queue", "SqsManagedSseEnabled": True},
+            },
+        },
+    }
+    with caplog.at_level(logging.WARNING, "warmer.cloud"):
+        control.deploy(template, {"Chosen": chosen})
+    for told in ("Group.KmsKeyId", "Queue.SqsManagedSseEnabled"):
+        assert (told in caplog.text) is (chosen == "yes")
+
+
 @pytest.mark.aws(
     "Lambda developer guide: "
     "Selecting and configuring an instruction set architecture for your Lambda function",
