@@ -21,27 +21,34 @@ import time
 
 import warmer
 from warmer import environment, telemetry
-from warmer.inference.endpoint import Endpoint, is_http
 from warmer.telemetry import Metric
 
 MODEL_VARIABLE = "WARMER_MODEL"
 DEFAULT_MODEL = f"{os.path.dirname(__file__)}/models/digits"  # noqa: PTH120 - pathlib costs 3 ms
 
 
-def load(setting: str) -> list[warmer.Model]:
-    """Load and prime the models that WARMER_MODEL lists. Raises as `warmer.load` does."""
-    models = []
+def start_load(setting: str) -> list[warmer.Loading]:
+    """Begin to load the models that WARMER_MODEL lists. Raises as `warmer.start_load` does."""
+    loading = []
     for item in setting.split(","):
         name, is_named, path = item.strip().partition("=")
         # A path may have an equals sign too; a name has no slash.
-        named = bool(is_named) and "/" not in name
-        models.append(warmer.load(path, name=name) if named else warmer.load(item.strip()))
-    return models
+        if is_named and "/" not in name:
+            loading.append(warmer.start_load(path, name=name))
+        else:
+            loading.append(warmer.start_load(item.strip()))
+    return loading
 
 
-MODELS = load(os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL)
-ENDPOINT = Endpoint(MODELS, environment.current())
+LOADING = start_load(os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL)
+
+# While the models are being opened.
+from warmer.inference.endpoint import Endpoint, is_http  # noqa: E402
+
 telemetry.prepare()
+
+MODELS = [loading.model() for loading in LOADING]
+ENDPOINT = Endpoint(MODELS, environment.current())
 
 
 @warmer.warmable

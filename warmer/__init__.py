@@ -22,21 +22,25 @@ if TYPE_CHECKING:
     from warmer.errors import WarmerError as WarmerError
     from warmer.function import prime as prime
     from warmer.middleware import warmable as warmable
+    from warmer.model.loading import Loading as Loading
+    from warmer.model.loading import load as load
+    from warmer.model.loading import start_load as start_load
     from warmer.model.model import Model as Model
-    from warmer.model.model import load as load
 
 # OpenBLAS, which numpy links, reads this when it is loaded. Its worker threads then spin for a
 # while, which took half of the processor time of `import numpy`; inferences use ONNX Runtime's own.
 # Who multiplies large matrices with numpy sets it to more, or imports numpy first.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-__all__ = ["Model", "WarmerError", "load", "prime", "warmable"]
+__all__ = ["Loading", "Model", "WarmerError", "load", "prime", "start_load", "warmable"]
 
 _HOMES = {
+    "Loading": "warmer.model.loading",
     "Model": "warmer.model.model",
     "WarmerError": "warmer.errors",
-    "load": "warmer.model.model",
+    "load": "warmer.model.loading",
     "prime": "warmer.function",
+    "start_load": "warmer.model.loading",
     "warmable": "warmer.middleware",
 }
 

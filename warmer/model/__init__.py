@@ -7,6 +7,7 @@ from warmer.package import check_package, package_root
 # Before numpy is imported, which fails without saying why where its wheel is for another Python.
 check_package(package_root())
 
-from warmer.model.model import Model, load  # noqa: E402 - see above
+from warmer.model.loading import Loading, load, start_load  # noqa: E402 - see above
+from warmer.model.model import Model  # noqa: E402
 
-__all__ = ["Model", "load"]
+__all__ = ["Loading", "Model", "load", "start_load"]

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from warmer import environment
 from warmer.errors import PrimingError
 from warmer.model.priming import Priming, PrimingReport
 from warmer.model.samples import Samples
 from warmer.model.session import Session
-from warmer.model.store import ModelFiles, locate
-from warmer.runs import DEFAULT_MOST_RUNS, check_count, check_policy
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     from warmer.model.bundle import BundledSession
     from warmer.model.signature import Signature
     from warmer.model.specification import Specification
+    from warmer.model.store import ModelFiles
 
-__all__ = ["Model", "load"]
+__all__ = ["Model"]
 
 
 class Model:
-    """One model in this environment. Made by `warmer.load`.
+    """One model in this environment. Made by `warmer.load`, or by `warmer.start_load`.
 
     `name` is how reports call it, `path` its ONNX file, `signature` its inputs and outputs.
     """
@@ -136,55 +133,6 @@ def _open(files: ModelFiles) -> Session | BundledSession:
     from warmer.model.bundle import BundledSession
 
     return BundledSession(files.manifest)
-
-
-def load(
-    path: str | os.PathLike[str],
-    *,
-    policy: str = "raise",
-    budget_ms: float | None = None,
-    runs: int = DEFAULT_MOST_RUNS,
-    least_runs: int = 1,
-    name: str | None = None,
-    warmup: object = None,
-) -> Model:
-    """Load the model at `path` and prime it, at INIT.
-
-    `path` is a bundle (made by `warmer bundle`), a folder with a model.onnx (and, if there are
-    recorded inputs, a samples.npz with arrays by input name) or an ONNX file; a relative one is
-    looked up from the working directory, then from LAMBDA_TASK_ROOT, then from /opt, where layers
-    are. Or it is `s3://bucket/prefix`: what is under that prefix is brought to /tmp first, and
-    stays there as long as the environment.
-
-    Priming runs the model with each shape that the warm-up inputs have, the first one first, until
-    its time is steady: at most `runs` times a shape (default 50), at least `least_runs` times
-    (default 1: as few as show it), and within a budget counted from the start of the process. That
-    is `budget_ms`, else the variable WARMER_PRIME_BUDGET_MS, else what INIT may take less 1 s: 10 s
-    on demand, 130 s with SnapStart or provisioned concurrency. Outside Lambda the budget counts
-    from now. What did not fit is left to the first ping that asks for it.
-
-    `policy` says what a failing warm-up inference does: "raise" a PrimingError (default), or
-    "degrade": serve the model and report it unprimed. `name` is how reports call the model
-    (default: the folder's or file's name).
-
-    Warm-up inputs come from samples.npz, if there is one; then from `warmup`, a specification as
-    warmup.json beside the model may hold it (see `warmer.model.specification`), which it replaces;
-    what neither says is synthesised.
-
-    Raises ConfigurationError, PackageMismatch, ModelNotFound, ModelUnavailable, ModelCorrupt,
-    BundleMismatch and PrimingError.
-    """
-    check_policy(policy)
-    check_count("runs", runs)
-    check_count("least_runs", least_runs)
-    here = environment.current()
-    here.remaining_budget_seconds(budget_ms)  # a bad setting fails before anything is loaded
-    files = locate(path)
-    model = Model(files, policy=policy, least_runs=least_runs, most_runs=runs, warmup=warmup)
-    model.name = files.name if name is None else name
-    here.register(model.name, model)
-    here.prime(model.name, model, here.remaining_budget_seconds(budget_ms))
-    return model
 
 
 def _specification(files: ModelFiles, warmup: object, signature: Signature) -> Specification | None:
