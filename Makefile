@@ -6,7 +6,7 @@ WARMER := .venv/bin/warmer
 TEMPLATES := template.yaml infra/warmer/template.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-all dist bench bench-policy bench-fleet bench-train lock train clean
+.PHONY: help setup demo test lint test-all smoke-aws dist bench bench-policy bench-fleet bench-train lock train clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -102,6 +102,10 @@ bench-fleet: setup .tools/bench-fleet/ready ## measure: waves beside other ways 
 bench-train: setup .tools/train/ready ## measure: trainings with and without warm-up, over seeds and rates
 	@.tools/train/bin/python -m infra.bench.warmup
 	@.venv/bin/python -m infra.bench.warmup_plot
+
+# ARGS: options of infra.smoke, as in make smoke-aws ARGS="--region eu-west-1 --minutes 60".
+smoke-aws: setup ## measure on your AWS account what the local cloud assumes (asks first)
+	@.venv/bin/python -m infra.smoke $(ARGS)
 
 dist: setup ## build the wheel of warmer, and a Lambda layer of it, into dist/
 	@.venv/bin/python -m infra.build.layer --output dist

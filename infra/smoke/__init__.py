@@ -1,0 +1,1 @@
+"""What we only assume of AWS, measured: on an account, or on the local cloud for comparison."""

@@ -1,0 +1,5 @@
+"""`python -m infra.smoke`."""
+
+from infra.smoke.command import main
+
+main()

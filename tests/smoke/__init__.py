@@ -1,0 +1,1 @@
+"""The smoke run's measures."""
