@@ -35,6 +35,9 @@ class Prices:
     GetMetricData; `custom_metric` for one metric of one's own for a month; `schedule` for one time
     that EventBridge Scheduler fires; `table_write` for a written item of up to 1 KB and
     `table_read` for a read unit (two items of up to 4 KB, eventually consistent).
+    `provisioned_running_gb_second` is for what runs on provisioned concurrency; with SnapStart,
+    `snap_start_cache_gb_second` for each second that a version is kept, and
+    `snap_start_restore_gb` for each restore, both by the function's memory.
     """
 
     request: float = 0.20 / 1_000_000
@@ -46,6 +49,9 @@ class Prices:
     schedule: float = 1.00 / 1_000_000
     table_write: float = 0.625 / 1_000_000
     table_read: float = 0.125 / 1_000_000
+    provisioned_running_gb_second: float = 0.000_009_722_2
+    snap_start_cache_gb_second: float = 0.000_001_504_6
+    snap_start_restore_gb: float = 0.000_139_799_8
 
     def invokes(self, count: int, billed_ms: float, memory_mb: int) -> float:
         """Dollars for `count` invokes that were billed `billed_ms` milliseconds in all."""
@@ -96,7 +102,12 @@ PRICES = Prices()
 
 ARCHITECTURES = {
     "x86_64": PRICES,
-    "arm64": replace(PRICES, gb_second=0.000_013_333_4, provisioned_gb_second=0.000_003_333_4),
+    "arm64": replace(
+        PRICES,
+        gb_second=0.000_013_333_4,
+        provisioned_gb_second=0.000_003_333_4,
+        provisioned_running_gb_second=0.000_007_777_8,
+    ),
 }
 """Prices by the architecture of the function, as a template names it."""
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Counts",
     "Draws",
+    "Flags",
     "Floats",
     "Integers",
     "Pool",
@@ -23,6 +24,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Counts = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
 
 # Places in Pool.counts.
 CURSOR, BUSY, IDLE, FREE, INVOCATIONS, PINGS_BUSY = 0, 1, 2, 3, 4, 5
