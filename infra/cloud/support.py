@@ -6,7 +6,7 @@ that is not here is refused before anything is created.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from moto.cloudformation.exceptions import ValidationError
@@ -176,12 +176,17 @@ RECORDED = frozenset(
 )
 
 
-def refuse_unsupported(template: Mapping[str, Any]) -> None:
-    """Raise moto's ValidationError, naming them, where resource types are neither of the two."""
+def refuse_unsupported(template: Mapping[str, Any], false_conditions: Collection[str] = ()) -> None:
+    """Raise moto's ValidationError, naming them, where resource types are neither of the two.
+
+    A resource with one of `false_conditions` is not created, whatever its type.
+    """
     refused = sorted(
         f"{name} ({resource.get('Type')})"
         for name, resource in template["Resources"].items()
-        if resource.get("Type") not in IMITATED and resource.get("Type") not in RECORDED
+        if resource.get("Type") not in IMITATED
+        and resource.get("Type") not in RECORDED
+        and resource.get("Condition") not in false_conditions
     )
     if refused:
         raise ValidationError(

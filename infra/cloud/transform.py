@@ -20,6 +20,7 @@ from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
+from infra.cloud.conditions import false_conditions
 from infra.cloud.dependencies import creation_order, refuse_unresolved
 from infra.cloud.rules import assert_rules
 from infra.cloud.support import refuse_unsupported
@@ -54,7 +55,8 @@ def plain_template(text: str, parameters: Mapping[str, Any], region: str) -> Tem
     assert_rules(template, values)
     if SERVERLESS in _transforms(template):
         template = _serverless(template, values, region)
-    refuse_unsupported(template)
+    known = {**values, "AWS::Region": region}
+    refuse_unsupported(template, false_conditions(template, known))
     refuse_unresolved(template)
     creation_order(template["Resources"])
     return template

@@ -26,6 +26,7 @@ VPC = {"VpcSubnets": "subnet-0a,subnet-0b", "VpcSecurityGroups": "sg-0c"}
 CHOICES: dict[str, dict[str, str]] = {
     "arm64": {"Architecture": "arm64"},
     "public URL": {"FunctionUrlAuth": "NONE"},
+    "tokens": {"JwtIssuer": "https://issuer.example/pool", "JwtAudience": "models"},
     "model in a layer": {"ModelSource": "LAYER", "ModelLayer": LAYER},
     "model in S3": {"ModelSource": "S3", "ModelPath": "bucket/models/digits"},
     "large /tmp": {"EphemeralStorage": "2048"},
@@ -130,6 +131,7 @@ def test_two_choices_go_together(pair: tuple[str, str]) -> None:
     known = {
         *made,
         *template["Parameters"],
+        "Alias",
         "Bucket",
         "GbSecond",
         "Ramp",
@@ -168,6 +170,8 @@ def test_the_transform_takes_every_deployment_type(deployment: str, tracing: str
         ),
         ({"ModelSource": "LAYER"}, "LayerHasModel", "Set ModelLayer"),
         ({"ModelLayer": LAYER}, "LayerIsUsed", "leave ModelLayer empty"),
+        ({"JwtIssuer": "https://issuer.example"}, "IssuerHasAudience", "Set JwtAudience"),
+        ({"JwtAudience": "models"}, "AudienceHasIssuer", "leave JwtAudience empty"),
         ({"VpcSubnets": "subnet-0a"}, "FunctionsInVpcHaveSecurityGroups", "Set VpcSecurityGroups"),
         ({"VpcSecurityGroups": "sg-0a"}, "SecurityGroupsHaveSubnets", "leave VpcSecurityGroups"),
         ({"LambdaEndpoint": "vpce-0a"}, "EndpointIsInVpc", "leave LambdaEndpoint empty"),

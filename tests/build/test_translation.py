@@ -115,6 +115,33 @@ def test_the_alias_moves_once_its_hook_agrees(resources: Template) -> None:
     assert variables["WARMER_CONCURRENCY"]["Fn::If"][0] == "WarmingIsEnabled"
 
 
+def test_an_http_api_verifies_tokens_for_all_that_it_passes_on(resources: Template) -> None:
+    """One route, with a JWT authoriser, to the alias, as payload format 2.0; nothing beside it.
+
+    AWS page: API Gateway developer guide, "Control access to HTTP APIs with JWT authorizers".
+    """
+    api = resources["InferenceApi"]
+    assert api["Condition"] == "TokensAreTaken"
+    body = api["Properties"]["Body"]
+    authorizer = body["components"]["securitySchemes"]["Tokens"]["x-amazon-apigateway-authorizer"]
+    assert authorizer == {
+        "type": "jwt",
+        "identitySource": "$request.header.Authorization",
+        "jwtConfiguration": {"issuer": {"Ref": "JwtIssuer"}, "audience": [{"Ref": "JwtAudience"}]},
+    }
+    assert list(body["paths"]) == ["/$default"]
+    ((method, route),) = body["paths"]["/$default"].items()
+    assert method == "x-amazon-apigateway-any-method"
+    assert route["security"] == [{"Tokens": []}]
+    integration = route["x-amazon-apigateway-integration"]
+    assert integration["payloadFormatVersion"] == "2.0"
+    alias = {"Ref": "InferenceFunctionAliaslive"}
+    assert integration["uri"]["Fn::Sub"][1] == {"Alias": alias}
+    permission = resources["InferenceApiPermission"]["Properties"]
+    assert permission["FunctionName"] == alias
+    assert permission["SourceArn"]["Fn::Sub"].endswith("${InferenceApi}/*")
+
+
 def test_the_hook_is_not_run_twice(resources: Template) -> None:
     """It reports its own failure; a retry would find the lifecycle event ended."""
     invoke = resources["PreTrafficFunctionEventInvokeConfig"]["Properties"]
@@ -161,6 +188,7 @@ def test_every_reference_is_to_something(choices: Mapping[str, str]) -> None:
     """Outputs and resources name only resources, parameters and substitutions."""
     template = translate(choices)
     local = {
+        "Alias",
         "Bucket",
         "GbSecond",
         "Ramp",
@@ -287,7 +315,7 @@ def test_two_stacks_share_no_name(resources: Template) -> None:
         "AWS::CloudWatch::Dashboard": "DashboardName",
     }
     named = [r["Properties"][keys[r["Type"]]] for r in resources.values() if r["Type"] in keys]
-    assert len(named) == 20
+    assert len(named) == 21
     own = {"Ref": "AWS::StackName"}
     assert all(name == own or "${AWS::StackName}" in name["Fn::Sub"] for name in named)
     assert all("RoleName" not in resource["Properties"] for resource in resources.values())
@@ -341,7 +369,12 @@ def test_a_change_of_configuration_publishes_a_version(resources: Template) -> N
 
 def test_the_url_is_public_only_if_asked_for(resources: Template) -> None:
     """Both permissions that a public URL needs hang on one condition."""
-    permissions = [r for r in resources.values() if r["Type"] == "AWS::Lambda::Permission"]
+    permissions = [
+        resource
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Lambda::Permission"
+        and resource["Properties"]["Principal"] == "*"
+    ]
     assert [permission["Condition"] for permission in permissions] == ["UrlIsPublic"] * 2
     actions = {permission["Properties"]["Action"] for permission in permissions}
     assert {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"} == actions

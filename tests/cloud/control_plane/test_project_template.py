@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.cloudformation.exceptions import ValidationError
 
 from infra.cloud.support import IMITATED, RECORDED, without_effect
 from infra.cloud.transform import plain_template
@@ -103,7 +104,14 @@ CLASSIFIED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "AWS::Lambda::Permission": (
         set(),
-        {"Action", "FunctionName", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "Principal"},
+        {
+            "Action",
+            "FunctionName",
+            "FunctionUrlAuthType",
+            "InvokedViaFunctionUrl",
+            "Principal",
+            "SourceArn",
+        },
     ),
     "AWS::Lambda::Url": ({"AuthType", "TargetFunctionArn"}, set()),
     "AWS::Lambda::Version": ({"Description", "FunctionName"}, set()),
@@ -121,6 +129,13 @@ CLASSIFIED: dict[str, tuple[set[str], set[str]]] = {
 }
 
 
+# Refused, and so under conditions that are false by default: type -> condition.
+REFUSED = {
+    "AWS::ApiGatewayV2::Api": "TokensAreTaken",
+    "AWS::ApiGatewayV2::Stage": "TokensAreTaken",
+}
+
+
 @pytest.fixture(scope="module")
 def plain() -> dict[str, Any]:
     """The template as CloudFormation sees it after the Serverless transform."""
@@ -133,9 +148,18 @@ def _packaged() -> str:
     return text.replace("CodeUri: infra/build", f"CodeUri: s3://{BUCKET}/project")
 
 
+def _accepted(template: dict[str, Any]) -> dict[str, Any]:
+    """The resources that the cloud makes or records."""
+    return {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if resource["Type"] not in REFUSED
+    }
+
+
 def _properties(template: dict[str, Any]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for resource in template["Resources"].values():
+    for resource in _accepted(template).values():
         found.setdefault(resource["Type"], set()).update(resource.get("Properties") or {})
     return found
 
@@ -158,7 +182,7 @@ def test_every_type_and_property_is_imitated_or_recorded(plain: dict[str, Any]) 
 def test_all_that_is_only_recorded_is_listed(plain: dict[str, Any]) -> None:
     """By logical id: whole resources, or their properties."""
     expected = set()
-    for name, resource in plain["Resources"].items():
+    for name, resource in _accepted(plain).items():
         kind = resource["Type"]
         imitated, noted = CLASSIFIED[kind]
         if kind in RECORDED or not imitated:
@@ -166,7 +190,20 @@ def test_all_that_is_only_recorded_is_listed(plain: dict[str, Any]) -> None:
         else:
             for key in noted & set(resource.get("Properties") or {}):
                 expected.add(f"{name}.{key} ({kind})")
-    assert set(without_effect(plain)) == expected
+    assert set(without_effect({"Resources": _accepted(plain)})) == expected
+
+
+def test_what_is_refused_is_under_a_condition_that_is_false_by_default(
+    plain: dict[str, Any],
+) -> None:
+    """So that the template can be deployed here; with tokens it is refused before anything."""
+    refused = [one for one in plain["Resources"].values() if one["Type"] in REFUSED]
+    assert {one["Type"]: one["Condition"] for one in refused} == REFUSED
+    tokens = {"JwtIssuer": "https://issuer.example", "JwtAudience": "models"}
+    with pytest.raises(
+        ValidationError, match=r"will not deploy them.* InferenceApi \(AWS::ApiGatewayV2::Api\)"
+    ):
+        plain_template(_packaged(), {**PARAMETERS, **tokens}, REGION)
 
 
 def test_a_deployment_prints_what_is_only_recorded(
@@ -180,7 +217,7 @@ def test_a_deployment_prints_what_is_only_recorded(
     assert stack.status == "CREATE_COMPLETE"
     (message,) = [item.message for item in caplog.records if "without effect" in item.message]
     told = set(message.partition("without effect: ")[2].split(", "))
-    assert told <= set(without_effect(plain))
+    assert told <= set(without_effect({"Resources": _accepted(plain)}))
     # What the parameters leave out is not there: no key, and no VPC.
     assert "InferenceRole.Policies (AWS::IAM::Role)" in told
     assert not [item for item in told if "KmsKey" in item or "Vpc" in item]
