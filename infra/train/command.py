@@ -43,8 +43,10 @@ class TrainingFailed(WarmerError):
     "--learning-rate", default=_DEFAULTS.learning_rate, show_default=True, help="The peak."
 )
 @click.option("--epochs", default=_DEFAULTS.epochs, show_default=True, help="Passes over the data.")
-@click.option("--batch-size", default=_DEFAULTS.batch_size, show_default=True)
-@click.option("--weight-decay", default=_DEFAULTS.weight_decay, show_default=True)
+@click.option(
+    "--batch-size", default=_DEFAULTS.batch_size, show_default=True, help="Images in a step."
+)
+@click.option("--weight-decay", default=_DEFAULTS.weight_decay, show_default=True, help="AdamW's.")
 @click.option("--seed", default=_DEFAULTS.seed, show_default=True, help="Weights, order and noise.")
 @click.option(
     "-o",
