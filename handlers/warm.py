@@ -8,6 +8,9 @@
                                    or not set: what replies teach, at first 300
     WARMER_MEMORY_TABLE            DynamoDB table in which it remembers; without it, its process
 
+The event may say which shard of the targets a run is for (`warmer.fleet.trigger`). Runs over the
+same targets never overlap, as far as `warmer.fleet.lease` says.
+
 A setting that cannot be used fails INIT, so that a deployment shows it at once. The clients are
 made at INIT too, where the function has the most CPU.
 """
@@ -27,11 +30,13 @@ from warmer.errors import InvokeError
 from warmer.fleet.budget import ConcurrencyLimits
 from warmer.fleet.configuration import UpkeepSettings
 from warmer.fleet.discovery import sources_from_environment
+from warmer.fleet.lease import Lease
 from warmer.fleet.memory import Memory
 from warmer.fleet.report import Outcome, WaveReport
 from warmer.fleet.run import warm
 from warmer.fleet.spread import DispatchSpread
 from warmer.fleet.target import Target
+from warmer.fleet.trigger import Trigger
 from warmer.fleet.upkeep import Upkeep, UpkeepReport
 from warmer.fleet.versions import LiveVersions
 from warmer.telemetry import Metric, emit, log
@@ -64,6 +69,7 @@ class Sender:
         self._limits = ConcurrencyLimits()
         self._read_at = float("-inf")
         self._functions: set[str] = set()
+        self.runs_at_once = 1
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -81,15 +87,16 @@ class Sender:
         if now > self._read_at + LIMITS_SECONDS or not functions <= self._functions:
             self._limits = ConcurrencyLimits.read(self._settings, targets)
             self._read_at, self._functions = now, functions
-        return warm(
-            targets, self._invoker, spread=self._spread, deadline=deadline, limits=self._limits
-        )
+        limits = self._limits.shared(self.runs_at_once)
+        return warm(targets, self._invoker, spread=self._spread, deadline=deadline, limits=limits)
 
 
 SETTINGS = UpkeepSettings.read(os.environ)
 SOURCES = sources_from_environment(os.environ)
 FUNCTIONS = FunctionSettings()
-MEMORY = Memory(Table(SETTINGS.table) if SETTINGS.table else None)
+TABLE = Table(SETTINGS.table) if SETTINGS.table else None
+MEMORY = Memory(TABLE)
+LEASE = Lease(TABLE)
 SENDER = Sender(FUNCTIONS)
 UPKEEP = Upkeep(
     SOURCES,
@@ -106,7 +113,7 @@ for part in (SOURCES, FUNCTIONS, MEMORY, SENDER):
 
 
 def handler(event: object, context: Context) -> dict[str, object]:
-    """Keep all targets warm until the next run; the event does not matter.
+    """Keep all targets warm until the next run, or those of the shard that the event names.
 
     Returns `{"ok": bool, "waves": [...], "left_alone": [...], "problems": [...]}`: a wave's report
     for each version that needed one, each one that did not with the reason, and what went wrong
@@ -114,12 +121,25 @@ def handler(event: object, context: Context) -> dict[str, object]:
     EnvironmentsAsked, which WARMER_METRICS_NAMESPACE turns on. Raises ConfigurationError or
     ServiceError when there are no targets to be had, and InvokeError when none could be reached
     at all (no network, no permission, no such function, no time), so that Lambda counts an error of
-    the warmer itself.
+    the warmer itself. A run that may not be, since another is under way or has been, sends nothing
+    and says why in `skipped`.
     """
-    del event
-    seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-    report = UPKEEP.run(time.monotonic() + seconds)
-    problems = [*report.problems, *SENDER.notes]
+    trigger = Trigger.read(event)
+    seconds = context.get_remaining_time_in_millis() / 1000
+    now = time.time()
+    if skipped := LEASE.take(trigger, now, now + seconds):
+        log("skipped", {"reason": skipped})
+        return {"ok": True, "waves": [], "left_alone": [], "problems": [], "skipped": skipped}
+    try:
+        return _run(trigger, seconds - RESERVE_SECONDS, context)
+    finally:
+        LEASE.give_back(trigger, time.time())
+
+
+def _run(trigger: Trigger, seconds: float, context: Context) -> dict[str, object]:
+    SENDER.runs_at_once = trigger.shard.count
+    report = UPKEEP.run(time.monotonic() + seconds, shard=trigger.shard)
+    problems = [*report.problems, *SENDER.notes, *LEASE.problems()]
     _record(report, problems, context.function_name)
     _refuse_if_unreached(report)
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from warmer.aws.service import Service
@@ -18,6 +19,9 @@ KEY = "key"
 TEXT = "text"
 EXPIRY = "expires"
 """The attribute of the table's time to live: Unix seconds."""
+
+UNMET = "ConditionalCheckFailedException"
+"""What DynamoDB answers where a condition is not met (API reference of PutItem)."""
 
 MOST_READ = 100
 MOST_WRITTEN = 25
@@ -67,6 +71,37 @@ class Table:
                 raise ServiceError(f"DynamoDB left {len(wanted)} keys of {self.name} unread")
         return found
 
+    def put(
+        self,
+        key: str,
+        attributes: Mapping[str, str | float],
+        expires: float,
+        condition: str,
+        values: Mapping[str, str | float],
+    ) -> bool:
+        """Put one item in place of what its key had, if that meets a condition; whether it did.
+
+        `condition` is a condition expression with attributes as `#name` and `values` as `:name`;
+        `expires` is Unix seconds. A write unit, met or not: PutItem. Raises ServiceError.
+        """
+        item: dict[str, Any] = {KEY: {"S": key}, EXPIRY: {"N": str(int(expires))}}
+        item |= {name: _typed(value) for name, value in attributes.items()}
+        try:
+            self._service.ask(
+                "put_item",
+                "dynamodb:PutItem",
+                TableName=self.name,
+                Item=item,
+                ConditionExpression=condition,
+                ExpressionAttributeNames={f"#{n}": n for n in re.findall(r"#(\w+)", condition)},
+                ExpressionAttributeValues={name: _typed(value) for name, value in values.items()},
+            )
+        except ServiceError as error:
+            if error.code != UNMET:
+                raise
+            return False
+        return True
+
     def write(self, texts: Mapping[str, str], expires: float) -> None:
         """Put items, each in place of what its key had, until `expires` (Unix seconds).
 
@@ -92,3 +127,8 @@ class Table:
                     break
             else:
                 raise ServiceError(f"DynamoDB left {len(puts)} items of {self.name} unwritten")
+
+
+def _typed(value: str | float) -> dict[str, str]:
+    """A value as DynamoDB takes it."""
+    return {"S": value} if isinstance(value, str) else {"N": repr(value)}

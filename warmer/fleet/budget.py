@@ -13,7 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from warmer.errors import WarmerError
@@ -107,6 +107,12 @@ class ConcurrencyLimits:
                 if found is not None:
                     reserved[function] = found
         return cls(account.unreserved, reserved, tuple(notes))
+
+    def shared(self, runs: int) -> ConcurrencyLimits:
+        """The limits of one of so many runs at a time, each over other functions."""
+        if self.unreserved is None or runs == 1:
+            return self
+        return replace(self, unreserved=self.unreserved // runs)
 
     @property
     def account(self) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from warmer.fleet.lease import ITEMS_A_RUN
 from warmer.fleet.plan import LEAD_SECONDS, PING_MS, Action, Decision, Plan, wave_price
 from warmer.fleet.price import PRICES, SECONDS_A_MONTH, Bill
 
@@ -54,12 +55,13 @@ def monthly_bill(
         pings * INVOKE_LOG_BYTES
         + sum(WAVE_LOG_BYTES + number * ENVIRONMENT_LOG_BYTES for number in numbers)
     )
+    written = waves * len(pinged) + runs * ITEMS_A_RUN
     return Bill(
         pings=waves * sum(_price(decision) for decision in pinged),
         runs=runs * run + waves * busy,
         logs=PRICES.logs(log_bytes + runs * INVOKE_LOG_BYTES),
         metrics=METRICS * PRICES.custom_metric if metrics else 0.0,
-        table=PRICES.table(int(waves * len(pinged)), len(pinged)) if table else 0.0,
+        table=PRICES.table(int(written), len(pinged)) if table else 0.0,
     )
 
 

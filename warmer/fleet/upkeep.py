@@ -18,6 +18,7 @@ from warmer.fleet.plan import PROVISIONED, Action, Decision, Plan, Situation, Su
 from warmer.fleet.report import WaveReport
 from warmer.fleet.survival import IdleLifetime
 from warmer.fleet.target import Target
+from warmer.fleet.trigger import ALL, Shard
 from warmer.fleet.versions import LiveVersions
 
 __all__ = ["Metrics", "Upkeep", "UpkeepReport"]
@@ -101,12 +102,16 @@ class Upkeep:
         run = _Run(self, self._sources.read(), clock)
         return run.make_plan(), run.all_problems()
 
-    def run(self, deadline: float, clock: Callable[[], float] = time.time) -> UpkeepReport:
-        """Do what is to be done now, before `deadline` (monotonic seconds).
+    def run(
+        self, deadline: float, clock: Callable[[], float] = time.time, *, shard: Shard = ALL
+    ) -> UpkeepReport:
+        """Do what is to be done now for a shard of the targets, before `deadline` (monotonic).
 
         Raises ConfigurationError or ServiceError where there are no targets to be had.
         """
-        return _Run(self, self._sources.read(), clock).carry_out(deadline)
+        found = self._sources.read()
+        found = replace(found, targets=shard.of(found.targets))
+        return _Run(self, found, clock).carry_out(deadline)
 
     def situation(self, now: float) -> Situation:
         """What holds at this moment."""
