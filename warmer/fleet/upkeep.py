@@ -39,8 +39,9 @@ class Metrics(Protocol):
 
 @dataclass(frozen=True)
 class UpkeepReport:
-    """What a run did: `waves` for targets that needed one, `probes` of versions met for the first
-    time, the last `plan`, what went wrong otherwise (`problems`), and how many metrics it read."""
+    """What a run did: `waves` for targets that needed one (their `new` with what the version's
+    probe started), `probes` of versions met for the first time, the last `plan`, what went wrong
+    otherwise (`problems`), and how many metrics it read."""
 
     plan: Plan
     waves: tuple[WaveReport, ...]
@@ -141,6 +142,7 @@ class _Run:
         self.problems = list(found.problems)
         self.clock = clock
         self.probed: set[str] = set()
+        self.begun: dict[str, frozenset[str]] = {}
         self.looked: set[str] = set()
         self.provisioned: dict[str, int | None] = {}
         self.waves: list[WaveReport] = []
@@ -230,12 +232,17 @@ class _Run:
             self._learn(decision, report, situation, probe=decision.number > 1)
             if decision.number > 1 and report.ok:
                 self.probes.append(report)
+                new = frozenset(reply.environment for reply in report.replies if reply.new)
+                self.begun[decision.subject.key] = new
             else:
                 self.waves.append(replace(report, target=decision.subject.wave(decision.number)))
 
     def _ping(self, decisions: list[Decision], situation: Situation, deadline: float) -> None:
         reports = self._send(decisions, deadline)
-        for decision, report in zip(decisions, reports, strict=True):
+        for decision, sent in zip(decisions, reports, strict=True):
+            # What the version's probe started was not found there by this run.
+            begun = self.begun.get(decision.subject.key, frozenset()) & set(sent.environments)
+            report = replace(sent, new=sent.new + len(begun))
             self._learn(decision, report, situation)
             self.waves.append(report)
 
