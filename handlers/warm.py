@@ -6,6 +6,8 @@
     WARMER_SCHEDULE                when it runs, so that it knows for how long a run has to last
     WARMER_IDLE_LIFETIME_SECONDS   idle lifetime of an execution environment that it counts on; 0,
                                    or not set: what replies teach, at first 300
+    WARMER_POLICY                  when to hold how many of a target's number, such as auto or
+                                   auto:rate=0.01; without it, the number at all times
     WARMER_MEMORY_TABLE            DynamoDB table in which it remembers; without it, its process
 
 The event may say which shard of the targets a run is for (`warmer.fleet.trigger`). Runs over the
@@ -30,8 +32,10 @@ from warmer.errors import InvokeError
 from warmer.fleet.budget import ConcurrencyLimits
 from warmer.fleet.configuration import UpkeepSettings
 from warmer.fleet.discovery import sources_from_environment
+from warmer.fleet.guidance import Guidance
 from warmer.fleet.lease import Lease
 from warmer.fleet.memory import Memory
+from warmer.fleet.policy import policy_from_text
 from warmer.fleet.report import Outcome, WaveReport
 from warmer.fleet.run import warm
 from warmer.fleet.spread import DispatchSpread
@@ -98,15 +102,19 @@ TABLE = Table(SETTINGS.table) if SETTINGS.table else None
 MEMORY = Memory(TABLE)
 LEASE = Lease(TABLE)
 SENDER = Sender(FUNCTIONS)
+METRICS = ConcurrencyMetrics()  # its client is made when it is first asked, which may be never
 UPKEEP = Upkeep(
     SOURCES,
     SENDER,
     LiveVersions(FUNCTIONS),
     memory=MEMORY,
-    metrics=ConcurrencyMetrics(),  # its client is made when it is first asked, which may be never
+    metrics=METRICS,
     schedule=SETTINGS.schedule,
     idle_seconds=SETTINGS.idle_seconds,
 )
+if SETTINGS.policy:
+    policy = policy_from_text(SETTINGS.policy)
+    UPKEEP.guidance = Guidance(SETTINGS.policy, policy, METRICS)
 
 for part in (SOURCES, FUNCTIONS, MEMORY, SENDER):
     part.prepare()

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from warmer.errors import ConfigurationError
 from warmer.fleet.expressions import Schedule, parse
+from warmer.fleet.policy import policy_from_text
 
 __all__ = ["DEFAULT_IDLE_SECONDS", "UpkeepSettings", "read_idle_seconds"]
 
 SCHEDULE_KEY = "WARMER_SCHEDULE"
 IDLE_KEY = "WARMER_IDLE_LIFETIME_SECONDS"
 TABLE_KEY = "WARMER_MEMORY_TABLE"
+POLICY_KEY = "WARMER_POLICY"
 
 DEFAULT_IDLE_SECONDS = 300.0
 """The shortest idle lifetime that was seen; AWS publishes none. Counting on more saves pings, and
@@ -26,12 +28,14 @@ class UpkeepSettings:
 
     WARMER_SCHEDULE is the schedule's expression, WARMER_IDLE_LIFETIME_SECONDS at most a day (0, or
     not set: None, it is learnt from replies), WARMER_MEMORY_TABLE a DynamoDB table's name (default:
-    none).
+    none). WARMER_POLICY is a policy as `warmer simulate` takes it, such as auto:rate=0.01 (default:
+    none is asked, and every target gets its number).
     """
 
     schedule: Schedule | None = None
     idle_seconds: float | None = None
     table: str = ""
+    policy: str = ""
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> UpkeepSettings:
@@ -40,6 +44,7 @@ class UpkeepSettings:
             _schedule(variables.get(SCHEDULE_KEY, "")),
             read_idle_seconds(variables),
             variables.get(TABLE_KEY, ""),
+            _policy(variables.get(POLICY_KEY, "")),
         )
 
 
@@ -48,6 +53,15 @@ def _schedule(text: str) -> Schedule | None:
         return parse(text) if text else None
     except ConfigurationError as error:
         raise ConfigurationError(SCHEDULE_KEY, text, error.expected) from error
+
+
+def _policy(text: str) -> str:
+    try:
+        if text:
+            policy_from_text(text)
+    except ConfigurationError as error:
+        raise ConfigurationError(POLICY_KEY, text, error.expected) from error
+    return text
 
 
 def read_idle_seconds(variables: Mapping[str, str]) -> float | None:

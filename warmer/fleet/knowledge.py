@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 from warmer.aws.table import EXPIRY, TEXT
@@ -42,6 +42,7 @@ class Knowledge:
     environment, at its last. `pointless`: for the last waves that were due, the latest last,
     whether users alone had made them so. `fault`: why the version cannot be warmed, found at
     `fault_at`. `spent`: dollars for its pings, since it is known. `survivals` are for learning T.
+    `policy` is what a policy remembers (`warmer.fleet.guidance`), of `auto` up to about 3 KB more.
     """
 
     window: tuple[Busy, ...] = ()
@@ -54,6 +55,7 @@ class Knowledge:
     waves: tuple[LastWave, ...] = ()
     survivals: tuple[Survival, ...] = ()
     spent: float = 0.0
+    policy: Mapping[str, float] = field(default_factory=dict)
 
     def bounded(self) -> Knowledge:
         """The same without what is too old to be kept."""
@@ -87,14 +89,14 @@ def knowledge_from_item(table: str, key: str, item: Mapping[str, Any]) -> Knowle
         expected = f"an object with format {FORMAT}"
         raise ConfigurationError(f"{place}, attribute {TEXT}", _shown(text), expected)
     values: dict[str, Any] = {}
-    for field in fields(Knowledge):
-        read, expected = _READERS[field.name]
+    for known in fields(Knowledge):
+        read, expected = _READERS[known.name]
         try:
-            if field.name in found:
-                values[field.name] = read(found[field.name])
+            if known.name in found:
+                values[known.name] = read(found[known.name])
         except (TypeError, ValueError, OverflowError) as error:
-            name = f"{place}, attribute {TEXT}, field {field.name}"
-            raise ConfigurationError(name, _shown(found[field.name]), expected) from error
+            name = f"{place}, attribute {TEXT}, field {known.name}"
+            raise ConfigurationError(name, _shown(found[known.name]), expected) from error
     return Knowledge(**values)
 
 
@@ -146,6 +148,15 @@ def _survivals(value: object) -> tuple[Survival, ...]:
     return tuple(Survival(_number(idle), _flag(alive)) for idle, alive in _entries(value))
 
 
+def _remembered(value: object) -> dict[str, float]:
+    if type(value) is not dict:
+        raise TypeError("no object")
+    for number in value.values():
+        if type(number) not in (int, float) or number != number:
+            raise ValueError("no number")
+    return value
+
+
 _READERS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "window": (_window, "a list of [Unix seconds, number, true or false]"),
     "init_type": (_text, "a text"),
@@ -157,6 +168,7 @@ _READERS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "waves": (_waves, "a list of [Unix seconds, asked, proven, new]"),
     "survivals": (_survivals, "a list of [seconds, true or false]"),
     "spent": (_number, "a number of dollars from 0"),
+    "policy": (_remembered, "an object of numbers"),
 }
 
 

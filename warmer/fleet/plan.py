@@ -97,7 +97,8 @@ class Subject:
     metric of CloudWatch tells of this version alone. `rising`: the share is what it has, and the
     target's ramp tells what it gets next. `shifting`: it is one of two versions between which the
     ramp shifts requests; users keep their share of it warm. `probed` and `looked` are about this
-    run.
+    run. `hold` is how many a policy holds warm by a wave of now (0: none; None: none is asked), at
+    most the number that is wanted, and `look_at` (Unix seconds) when the policy looks again.
     """
 
     target: Target
@@ -112,6 +113,8 @@ class Subject:
     known: Knowledge = field(default_factory=Knowledge)
     probed: bool = False
     looked: bool = False
+    hold: int | None = None
+    look_at: float = 0.0
 
     @property
     def key(self) -> str:
@@ -120,7 +123,8 @@ class Subject:
 
     def number(self, situation: Situation) -> int:
         """Environments of this version that are wanted until the next run."""
-        return self._number(situation, situation.wanted_until)
+        wanted = self._number(situation, situation.wanted_until)
+        return wanted if self.hold is None else min(wanted, self.hold)
 
     def lasting(self, situation: Situation) -> int:
         """Environments of it that are wanted for as long as a wave of now holds them, T.
@@ -201,7 +205,7 @@ def make_plan(subjects: Sequence[Subject], situation: Situation) -> Plan:
 def _decide(subject: Subject, situation: Situation) -> Decision:
     number = subject.number(situation)
     if number == 0:
-        return Decision(subject, Action.LEAVE, 0, "its schedule wants none until the next run")
+        return Decision(subject, Action.LEAVE, 0, _why_none(subject))
     fault = _fault(subject, situation)
     if fault:
         return Decision(subject, Action.LEAVE, number, fault, problem=True)
@@ -214,7 +218,17 @@ def _decide(subject: Subject, situation: Situation) -> Decision:
     pointless = _pointless(subject, number)
     if pointless:
         return Decision(subject, Action.LEAVE, number, pointless)
+    if subject.hold is not None:
+        return Decision(subject, Action.PING, number, "the policy holds that a wave pays now")
     return _decide_by_window(subject, number, situation)
+
+
+def _why_none(subject: Subject) -> str:
+    if subject.hold != 0:
+        return "its schedule wants none until the next run"
+    if subject.look_at == math.inf:
+        return "the policy sends none"
+    return f"the policy sends none now, and looks again at {_clock(subject.look_at)}"
 
 
 def _decide_by_window(subject: Subject, number: int, situation: Situation) -> Decision:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from warmer.errors import ServiceError
 from warmer.fleet.discovery import Discovered, TargetSources
 from warmer.fleet.expressions import Schedule
+from warmer.fleet.guidance import Guidance, Step
 from warmer.fleet.learning import after_look, after_wave
 from warmer.fleet.memory import Memory
 from warmer.fleet.plan import PROVISIONED, Action, Decision, Plan, Situation, Subject, make_plan
@@ -74,6 +75,7 @@ class Upkeep:
     `send` sends waves. `schedule` is when the runs are (None: not known). `metrics` may be None:
     CloudWatch is then never asked. `idle_seconds` is the idle lifetime that is counted on; None:
     what the memory's observations of all versions allow (`warmer.fleet.survival`), at first 300 s.
+    `guidance` asks a policy how many of a target's number to hold, and when; None: all, always.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Upkeep:
         self._metrics = metrics
         self._schedule = schedule
         self._idle_seconds = idle_seconds
+        self.guidance: Guidance | None = None
 
     def plan(self, clock: Callable[[], float] = time.time) -> tuple[Plan, tuple[str, ...]]:
         """What a run would do now, and the problems on the way; sends and writes nothing.
@@ -148,6 +151,10 @@ class _Run:
         self.waves: list[WaveReport] = []
         self.probes: list[WaveReport] = []
         self.metrics_read = 0
+        self.guidance = upkeep.guidance
+        self.steps: dict[str, Step] = {}
+        if self.guidance is not None:
+            self.guidance.begin()
         self.memory.problems.clear()
         self.read_before = self.memory.items_read
         self.written_before = self.memory.items_written
@@ -163,6 +170,7 @@ class _Run:
                 self._probe(probes, plan.situation, deadline)
             else:
                 break
+        self._remember_steps()
         self._ping(plan.of(Action.PING), plan.situation, deadline)
         order = {d.subject.name: at for at, d in enumerate(plan.decisions)}
         self.waves.sort(key=lambda report: order.get(str(report.target), len(order)))
@@ -172,14 +180,15 @@ class _Run:
             tuple(self.waves),
             tuple(self.probes),
             self.all_problems(),
-            self.metrics_read,
+            self.metrics_read + (self.guidance.reads if self.guidance is not None else 0),
             self.memory.items_read - self.read_before,
             self.memory.items_written - self.written_before,
         )
 
     def all_problems(self) -> tuple[str, ...]:
         """What went wrong beside waves."""
-        return (*self.problems, *self.versions.problems, *self.memory.problems)
+        policy = self.guidance.problems if self.guidance is not None else ()
+        return (*self.problems, *policy, *self.versions.problems, *self.memory.problems)
 
     def make_plan(self) -> Plan:
         """Plan by what is known now."""
@@ -187,9 +196,9 @@ class _Run:
         found = [item for target in self.targets for item in self.versions.subjects(target, now)]
         self.memory.recall(subject.key for subject in found)
         situation = self.upkeep.situation(now)
-        return make_plan([self._known(subject) for subject in found], situation)
+        return make_plan([self._known(subject, situation) for subject in found], situation)
 
-    def _known(self, subject: Subject) -> Subject:
+    def _known(self, subject: Subject, situation: Situation) -> Subject:
         known = self.memory.of(subject.key)
         provisioned = None
         if known.init_type == PROVISIONED:
@@ -197,13 +206,25 @@ class _Run:
             if name not in self.provisioned:
                 self.provisioned[name] = self.versions.provisioned(subject.target)
             provisioned = self.provisioned[name]
-        return replace(
+        found = replace(
             subject,
             known=known,
             provisioned=provisioned,
             probed=subject.key in self.probed,
             looked=subject.key in self.looked,
         )
+        if self.guidance is None:
+            return found
+        if subject.key not in self.steps:
+            self.steps[subject.key] = self.guidance.step(found, situation)
+        step = self.steps[subject.key]
+        return replace(found, hold=step.hold, look_at=step.look_at)
+
+    def _remember_steps(self) -> None:
+        """What the policy has decided holds, whether its waves are answered or not."""
+        for key, step in self.steps.items():
+            if step.changed:
+                self.memory.learn(key, replace(self.memory.of(key), policy=step.memory))
 
     def _look(self, decisions: Iterable[Decision], situation: Situation) -> None:
         """One batched question to CloudWatch; without an answer the waves are sent."""
@@ -266,4 +287,8 @@ class _Run:
         if report.versions and report.versions[0] != subject.version:
             subject = replace(subject, version=report.versions[0])
         known = self.memory.of(subject.key)
-        self.memory.learn(subject.key, after_wave(known, report, situation, probe=probe))
+        learned = after_wave(known, report, situation, probe=probe)
+        step = self.steps.get(decision.subject.key)
+        if self.guidance is not None and step is not None and step.hold:
+            learned = replace(learned, policy=self.guidance.heard(subject, step, report))
+        self.memory.learn(subject.key, learned)
