@@ -13,7 +13,9 @@ from warmer.model.checksum import checksum, checksum_of_file
 MIB = 1 << 20
 
 
-@pytest.mark.parametrize("size", [0, 1, 511, 512, MIB - 1, MIB, MIB + 513, 16 * MIB, 33 * MIB + 7])
+@pytest.mark.parametrize(
+    "size", [0, 1, 511, 512, 65536, 65543, 131072, MIB - 1, MIB, MIB + 513, 16 * MIB, 33 * MIB + 7]
+)
 def test_a_file_has_the_checksum_of_its_content(tmp_path: Path, size: int) -> None:
     """Read or mapped, by its size, the result is the same."""
     content = bytes(index % 251 for index in range(4096)) * (size // 4096 + 1)

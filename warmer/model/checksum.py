@@ -10,34 +10,47 @@ fetches a bundle from elsewhere compares the SHA-256 that its manifest also has.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     import mmap
+    from typing import BinaryIO
 
     from numpy.typing import NDArray
 
 __all__ = ["checksum", "checksum_of_file"]
 
 _BLOCK_BYTES = 1 << 20
-# Larger files are mapped: once so much has been allocated and freed, glibc no longer gives memory
-# back that is (mallopt(3), M_MMAP_THRESHOLD).
-_READ_BYTES = 128 << 10
 _PIECE_BYTES = 16 * _BLOCK_BYTES
 _MULTIPLIER = 0x9E3779B97F4A7C15  # odd: multiplying by it loses nothing
 _MASK = (1 << 64) - 1
 
 _ROW_BYTES = 512  # what is left of the last MiB is added up in columns of as many bytes
+_BUFFER_BYTES = 128 * _ROW_BYTES
 
 
 def checksum_of_file(path: str | os.PathLike[str]) -> str:
     """The checksum of a file's content: 16 hexadecimal digits. Raises OSError."""
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs 3 ms of INIT
-        if os.fstat(file.fileno()).st_size < _READ_BYTES:
-            return checksum(file.read())
-        return _checksum_of_mapped(file.fileno(), os.fstat(file.fileno()).st_size)
+        size = os.fstat(file.fileno()).st_size
+        if size < _BLOCK_BYTES:
+            return _checksum_of_small(file, size)
+        return _checksum_of_mapped(file.fileno(), size)
+
+
+def _checksum_of_small(file: BinaryIO, size: int) -> str:
+    """Through a buffer: once as much as a whole file was allocated and freed, glibc no longer gives
+    back what is freed of smaller things (mallopt(3), M_MMAP_THRESHOLD)."""
+    buffer = bytearray(_BUFFER_BYTES)
+    sums, end = np.zeros(_ROW_BYTES // 8, np.uint64), b""
+    while count := file.readinto(buffer):
+        rows = count // _ROW_BYTES
+        sums += _columns(buffer, rows)
+        end = bytes(buffer[rows * _ROW_BYTES : count])
+    state = _combined(size, sums) if size >= _ROW_BYTES else size
+    return f"{_ended(state, end):016x}"
 
 
 def _checksum_of_mapped(descriptor: int, size: int) -> str:
@@ -77,10 +90,18 @@ def _continued(state: int, content: bytes | mmap.mmap) -> int:
         del blocks  # a mapping that is still seen cannot be closed
     rows = rest // _ROW_BYTES
     if rows:
-        words = np.frombuffer(content, "<u8", rows * _ROW_BYTES // 8, whole * _BLOCK_BYTES)
-        state = _combined(state, words.reshape(rows, -1).sum(axis=0, dtype=np.uint64))
-        del words
-    end = content[len(content) - rest % _ROW_BYTES :]
+        state = _combined(state, _columns(content, rows, whole * _BLOCK_BYTES))
+    return _ended(state, content[len(content) - rest % _ROW_BYTES :])
+
+
+def _columns(content: bytes | bytearray | mmap.mmap, rows: int, start: int = 0) -> NDArray[Any]:
+    """The sums of the columns of so many rows, from byte `start` on."""
+    words = np.frombuffer(content, "<u8", rows * _ROW_BYTES // 8, start)
+    return words.reshape(rows, _ROW_BYTES // 8).sum(axis=0, dtype=np.uint64)
+
+
+def _ended(state: int, end: bytes) -> int:
+    """The state after what is left of the last row too."""
     return _combined(state, np.frombuffer(end + bytes(-len(end) % 8), "<u8"))
 
 
