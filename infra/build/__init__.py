@@ -9,6 +9,7 @@ architecture and C library that it will run on. `infra/build/Makefile` calls it 
     template      properties of a function, with parameters resolved
     target        the Python, architecture and glibc to build for
     contents      what each function ships
+    bundles       models' bundles, for this architecture or another
     pruning       what wheels carry but a function never uses
     wheels        third-party wheels, installed once per target and kept
     deferral      one module's source, with imports put off until they are used

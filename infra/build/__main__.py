@@ -68,7 +68,7 @@ def _summary(function: str, package: Package) -> str:
     ]
     for module, why in package.imports.kept.items():
         parts.append(f"imports of {module} not deferred ({why})")
-    return ", ".join(parts)
+    return ", ".join([*parts, *package.bundles])
 
 
 if __name__ == "__main__":

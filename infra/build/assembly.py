@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.build.bundles import bundle_remarks
 from infra.build.bytecode import compile_modules, interpreter
 from infra.build.contents import WARMER, contents_of, handler_modules, requirements
 from infra.build.lazy_imports import LazyImports
@@ -25,7 +26,8 @@ LIMIT_BYTES = 250 * 1024 * 1024
 class Package:
     """A package that was built.
 
-    `compiled` says whether it has byte-code, `imports` which imports were put off.
+    `compiled` says whether it has byte-code, `imports` which imports were put off, `bundles` what
+    there is to say of its models' bundles.
     """
 
     folder: Path
@@ -34,6 +36,7 @@ class Package:
     wheels: dict[str, str]
     compiled: bool
     imports: LazyImports
+    bundles: tuple[str, ...]
 
 
 def assemble(
@@ -42,8 +45,9 @@ def assemble(
     """Fill `artifacts` with the package of `function` (a logical ID) from the project at `root`.
 
     Raises:
-        BuildError: a part is missing, has no wheel, or is no Python; the package is over 250 MB; or
-            `artifacts` is not empty.
+        BuildError: a part is missing, has no wheel, or is no Python; a bundle is for another
+            architecture only; the package is over 250 MB; or `artifacts` is not empty.
+        ModelCorrupt: a bundle's manifest is none.
     """
     contents = contents_of(function)
     modules = handler_modules(root, handler)
@@ -60,6 +64,7 @@ def assemble(
     _copy_package(root / WARMER, artifacts / WARMER, contents.without)
     for name in contents.folders:
         _copy_folder(root / name, artifacts / name)
+    remarks = bundle_remarks(artifacts, target)
     if python is not None:
         compile_modules(artifacts, python)
     place(wheels, artifacts)
@@ -72,6 +77,7 @@ def assemble(
         found,
         python is not None,
         LazyImports.read(wheels),
+        remarks,
     )
 
 

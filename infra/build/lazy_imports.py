@@ -156,6 +156,8 @@ def _make_lazy(
     if _package(OVERRIDES) == package:
         rewriting.sign_later(recorded[modules[0]]["cleandoc"])
     rewriting.complete()
+    if not rewriting.done:
+        return LazyImports((), rewriting.kept)
     try:
         names = {module: [*record["kinds"]] for module, record in recorded.items()}
         _compare(recorded, _record(folder, interpreter, modules, names))

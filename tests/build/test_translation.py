@@ -115,33 +115,6 @@ def test_the_alias_moves_once_its_hook_agrees(resources: Template) -> None:
     assert variables["WARMER_CONCURRENCY"]["Fn::If"][0] == "WarmingIsEnabled"
 
 
-def test_an_http_api_verifies_tokens_for_all_that_it_passes_on(resources: Template) -> None:
-    """One route, with a JWT authoriser, to the alias, as payload format 2.0; nothing beside it.
-
-    AWS page: API Gateway developer guide, "Control access to HTTP APIs with JWT authorizers".
-    """
-    api = resources["InferenceApi"]
-    assert api["Condition"] == "TokensAreTaken"
-    body = api["Properties"]["Body"]
-    authorizer = body["components"]["securitySchemes"]["Tokens"]["x-amazon-apigateway-authorizer"]
-    assert authorizer == {
-        "type": "jwt",
-        "identitySource": "$request.header.Authorization",
-        "jwtConfiguration": {"issuer": {"Ref": "JwtIssuer"}, "audience": [{"Ref": "JwtAudience"}]},
-    }
-    assert list(body["paths"]) == ["/$default"]
-    ((method, route),) = body["paths"]["/$default"].items()
-    assert method == "x-amazon-apigateway-any-method"
-    assert route["security"] == [{"Tokens": []}]
-    integration = route["x-amazon-apigateway-integration"]
-    assert integration["payloadFormatVersion"] == "2.0"
-    alias = {"Ref": "InferenceFunctionAliaslive"}
-    assert integration["uri"]["Fn::Sub"][1] == {"Alias": alias}
-    permission = resources["InferenceApiPermission"]["Properties"]
-    assert permission["FunctionName"] == alias
-    assert permission["SourceArn"]["Fn::Sub"].endswith("${InferenceApi}/*")
-
-
 def test_the_hook_is_not_run_twice(resources: Template) -> None:
     """It reports its own failure; a retry would find the lifecycle event ended."""
     invoke = resources["PreTrafficFunctionEventInvokeConfig"]["Properties"]

@@ -87,15 +87,21 @@ class _Build:
     def into(self, whole: Path, checked: str | None) -> Manifest:
         """Fill the folder `whole`, and return its manifest."""
         plan = self._plan
-        candidates = make_candidates(self._source, self._folder, self._trials, self._expectation)
-        if plan.rounds:
+        candidates = make_candidates(
+            self._source,
+            self._folder,
+            self._trials,
+            self._expectation,
+            foreign=plan.target if plan.is_foreign else None,
+        )
+        if plan.rounds and not plan.is_foreign:
             feeds = self._expectation.feeds
             measure(self._original, candidates, self._trials, feeds, plan.rounds)
         kept = self._assemble(chosen(candidates), whole)
         golden = self._write_golden(whole)
         inputs = self._write_inputs(whole)
         manifest = Manifest(
-            architecture=architecture(),
+            architecture=plan.target,
             onnxruntime=onnxruntime_version(),
             variants=tuple(self._variant(candidate) for candidate in kept),
             files={file.name: _described(file) for file in sorted(whole.iterdir())},
@@ -213,8 +219,17 @@ class _Build:
             packed=candidate.packed,
             cpu_features=layout_features() if candidate.bound else None,
             safe_because=_safety(candidate),
-            figures=candidate.figures(self._original),
+            figures=candidate.figures(self._original) | self._unmeasured(),
         )
+
+    def _unmeasured(self) -> dict[str, str]:
+        """What there is to say of figures that are missing: nothing where they were measured."""
+        plan = self._plan
+        if not plan.is_foreign:
+            return {}
+        return {
+            "unmeasured": f"made on {architecture()}, and neither run nor measured on {plan.target}"
+        }
 
     def _for_people(self, candidates: list[Candidate], checked: str | None) -> dict[str, Any]:
         content = self._source.read_bytes() if self._source.stat().st_size < 2**31 else b""
@@ -227,7 +242,10 @@ class _Build:
             },
             "checker": checked or "the onnx package finds no fault",
             "processor_features": list(layout_features()),
-            "measured_with": {"threads": threads.intra_op, "rounds": self._plan.rounds},
+            "measured_with": {
+                "threads": threads.intra_op,
+                "rounds": 0 if self._plan.is_foreign else self._plan.rounds,
+            },
             "inputs": [_listed(spec) for spec in self._signature.inputs],
             "outputs": [_listed(spec) for spec in self._signature.outputs],
             "samples": dict(self._samples.sources),

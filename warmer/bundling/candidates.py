@@ -103,15 +103,28 @@ _KINDS = (("packed", "all", True), ("native", "all", False), ("portable", "exten
 
 
 def make_candidates(
-    model: Path, folder: Path, trials: Trials, expectation: Expectation
+    model: Path,
+    folder: Path,
+    trials: Trials,
+    expectation: Expectation,
+    foreign: str | None = None,
 ) -> list[Candidate]:
-    """Each variant of `model`, made in `folder` and run: those that fail are rejected."""
+    """Each variant of `model`, made in `folder` and run: those that fail are rejected.
+
+    `foreign` is an architecture that is not this machine's, if the variants are for one: then all
+    that has been laid out for a processor is rejected, and so is what only a run there could prove.
+    """
     candidates = []
     for name, level, packed in _KINDS:
         graph = folder / name / f"{name}.onnx"
         graph.parent.mkdir()
         candidate = Candidate(name, level, packed, graph)
         candidates.append(candidate)
+        if foreign is not None and level == "all":
+            candidate.rejected = (
+                f"it is for the processors on which it is made: make it on {foreign}"
+            )
+            continue
         task = Optimisation(model, graph, WEIGHTS_NAME, level, packed, LEAST_BYTES)
         try:
             answer = trials.optimise(task, expectation.feeds)
@@ -120,6 +133,8 @@ def make_candidates(
             continue
         candidate.bound = depends_on_processor(graph)
         _compare(candidate, answer, expectation)
+        if foreign is not None and candidate.bound and candidate.rejected is None:
+            candidate.rejected = f"it has data laid out for this processor: make it on {foreign}"
         if packed and candidate.rejected is None and not has_packed_matrices(graph):
             candidate.rejected = "there is no matrix to pack"
     return candidates

@@ -8,8 +8,12 @@ from pathlib import Path
 
 from warmer.errors import ConfigurationError
 from warmer.model.manifest import MANIFEST_NAME
+from warmer.model.processor import architecture
 
-__all__ = ["DEFAULT_ROUNDS", "Plan"]
+__all__ = ["ARCHITECTURES", "DEFAULT_ROUNDS", "Plan"]
+
+ARCHITECTURES = ("x86_64", "arm64")
+"""Lambda's architectures, by its names for them."""
 
 DEFAULT_ROUNDS = 7
 """How many processes measure each variant."""
@@ -26,6 +30,10 @@ class Plan:
     give floats of 16 bits or less). `rounds` is how many processes measure each variant; with 0
     nothing is measured, and every variant that is right is kept. `keep_original`: without the
     original graph the bundle is smaller, and runs on its own architecture and onnxruntime only.
+    `architecture` is that of the function, x86_64 or arm64 (default: this machine's). Nothing can
+    be run or measured for another one: its bundle has, beside the original, a graph that is
+    optimised as far as any processor can use it, without matrices packed, and says that it is
+    unmeasured.
     """
 
     model: Path
@@ -34,11 +42,24 @@ class Plan:
     tolerance: float | None = None
     rounds: int = DEFAULT_ROUNDS
     keep_original: bool = True
+    architecture: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The architecture that the bundle is for."""
+        return self.architecture or architecture()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this machine cannot run what the bundle is for."""
+        return self.target != architecture()
 
     def check(self) -> None:
         """Raise ConfigurationError for what cannot be built, or not there."""
         if self.tolerance is not None and not 0 <= self.tolerance < math.inf:
             raise ConfigurationError("tolerance", self.tolerance, "a number of 0 or more")
+        if self.architecture not in (None, *ARCHITECTURES):
+            raise ConfigurationError("architecture", self.architecture, " or ".join(ARCHITECTURES))
         if self.rounds < 0:
             raise ConfigurationError("rounds", self.rounds, "a whole number of 0 or more")
         if self.output.exists() and not _is_replaceable(self.output):

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from warmer.bundling.build import build_bundle
-from warmer.bundling.plan import DEFAULT_ROUNDS, Plan
+from warmer.bundling.plan import ARCHITECTURES, DEFAULT_ROUNDS, Plan
 from warmer.model.manifest import Manifest
 
 
@@ -50,23 +50,31 @@ from warmer.model.manifest import Manifest
     show_default=True,
     help="Keep the original graph, for other architectures and releases of onnxruntime.",
 )
+@click.option(
+    "--architecture",
+    type=click.Choice(ARCHITECTURES),
+    help="The function's. For another one than this machine's, there is the original and a graph "
+    "that any processor can use, unmeasured.  [default: this machine's]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
-def bundle(
+def bundle(  # noqa: PLR0913 - one for each option
     model: Path,
     output: Path,
     sample: Path | None,
     tolerance: float | None,
     rounds: int,
     original: bool,
+    architecture: str | None,
     as_json: bool,
 ) -> None:
     """Make a bundle of MODEL, an ONNX file: a folder that `warmer.load` opens sooner.
 
     Its graph is optimised now rather than at every cold start, its weights are mapped rather than
     read, and every variant is run in a process of its own and compared with the original before it
-    is kept. Make it with the onnxruntime, and on the architecture, of the function.
+    is kept. Make it with the onnxruntime of the function, and on its architecture: for another one
+    little can be made, and nothing measured.
     """
-    plan = Plan(model, output, sample, tolerance, rounds, keep_original=original)
+    plan = Plan(model, output, sample, tolerance, rounds, original, architecture)
     manifest = build_bundle(plan)
     if as_json:
         click.echo(manifest.to_json(), nl=False)
@@ -95,6 +103,9 @@ def _show(manifest: Manifest, output: Path) -> None:
             "any CPU" if variant.cpu_features is None else "this kind of CPU",
         )
     console.print(table)
+    unmeasured = {variant.figures.get("unmeasured") for variant in manifest.variants} - {None}
+    for text in unmeasured:
+        console.print(f"unmeasured: {text}", highlight=False)
     for name, rejected in manifest.build["rejected"].items():
         console.print(f"not kept: {name}: {escape(rejected['reason'])}", highlight=False)
     sources = ", ".join(f"{name} {source}" for name, source in manifest.build["samples"].items())
