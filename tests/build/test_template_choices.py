@@ -177,6 +177,7 @@ def test_the_transform_takes_every_deployment_type(deployment: str, tracing: str
         ({"LambdaEndpoint": "vpce-0a"}, "EndpointIsInVpc", "leave LambdaEndpoint empty"),
         ({"AlarmTopic": TOPIC}, "TopicHasAlarms", "Set Alarms to ENABLED"),
         ({"Dashboard": "ENABLED"}, "DashboardHasMetrics", "to Warmer for example"),
+        ({"WarmSchedule": "rate(2 minutes)"}, "OneRunAtATime", "Set Memory to ENABLED"),
     ],
 )
 def test_a_combination_that_cannot_work_is_refused(
@@ -191,7 +192,8 @@ def test_a_combination_that_cannot_work_is_refused(
 
 def test_the_defaults_break_no_rule() -> None:
     """And neither does any single choice."""
-    for choices in ({}, *CHOICES.values()):
+    often = {"WarmSchedule": "rate(1 minute)", "Memory": "ENABLED"}
+    for choices in ({}, often, *CHOICES.values()):
         assert broken_rules(*transformed(choices)) == {}
 
 
