@@ -253,7 +253,11 @@ def test_no_role_has_a_wildcard(resources: Template, role: str) -> None:
     [
         ("TargetsParameter", "TargetsAreInParameter", {"ssm:GetParameter"}),
         ("TargetsByTag", "TargetsAreTagged", {"tag:GetResources"}),
-        ("Memory", "MemoryIsKept", {"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"}),
+        (
+            "Memory",
+            "MemoryIsKept",
+            {"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem"},
+        ),
     ],
 )
 def test_what_is_switched_off_is_not_allowed(
