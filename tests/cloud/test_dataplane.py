@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from infra.cloud.runtime_api import MAX_RESPONSE_BYTES
 from tests.cloud.conftest import Running, Start
-from tests.cloud.sample_function import Together, call, deploy, request, wait_until
+from tests.cloud.sample_function import Together, call, deploy, evaluate, request, wait_until
 from warmer.errors import CloudError, Throttled
 
 
@@ -179,3 +180,14 @@ def test_a_closed_data_plane_takes_no_requests(start: Start, tmp_path: Path) -> 
     running.plane.close()
     with pytest.raises(CloudError, match="closing"):
         running.plane.invoke(version, request(version))
+
+
+def test_functions_run_on_the_processors_that_they_are_given(start: Start, tmp_path: Path) -> None:
+    """Also where the cloud's own process keeps to one: what starts them does not."""
+    (most, *_) = processors = sorted(os.sched_getaffinity(0))
+    version = deploy(tmp_path)
+    found = [
+        evaluate(start(processors=given).plane, version, "sorted(os.sched_getaffinity(0))")
+        for given in (frozenset({most}), None)
+    ]
+    assert found == [[most], processors]
