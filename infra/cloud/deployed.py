@@ -32,6 +32,7 @@ class DeployedStack:
     """One stack in one local cloud.
 
     endpoint: for `AWS_ENDPOINT_URL` or boto3's `endpoint_url`.
+    pid: of the cloud's process.
     outputs: of the stack, by name.
     Functions are named as deployed (`FunctionName`), not by their logical ids.
     """
@@ -40,6 +41,7 @@ class DeployedStack:
         self._cloud = cloud
         self.name = name
         self.endpoint = cloud.endpoint
+        self.pid = cloud.pid
         self.outputs = dict(outputs)
 
     def client(self, service: str) -> Any:
