@@ -32,6 +32,7 @@
   };
   const last = (line) => line.points.length ? line.points.at(-1) : undefined;
   const sum = (line) => line.points.reduce((total, point) => total + point[1], 0);
+  const mean = (line) => line.points.length ? sum(line) / line.points.length : undefined;
 
   // One card, made once; `show` draws new figures in it.
   const card = (widget) => {
@@ -109,7 +110,7 @@
     ["latency", "p99", "Latency p99, latest", last],
     ["pool", "proven", "Environments proven", last],
     ["pings", "failed", "Pings failed, in all", sum],
-    ["cost", "ping_cost", "Pings a month", last],
+    ["cost", "ping_cost", "Pings a month, on average", mean],
   ];
   const facts = (widgets) => FACTS.flatMap(([key, id, name, of]) => {
     const widget = widgets.find((item) => item.key === key);
