@@ -38,6 +38,7 @@ DEFAULT_POLICIES = (
     "idle-reset:10",
     "idle-reset:10x3",
     "hybrid",
+    "forecast",
     "break-even:0.0001",
     "auto:cold=0.00002",
     "auto:cold=0.00005",
@@ -79,7 +80,7 @@ class Options(TypedDict):
     help="none, fixed:MINUTES, windows:FROM-TO[/MINUTES], idle-reset[:MINUTES], where xN behind "
     "it holds N environments (fixed:5x3); auto:cold=DOLLARS (what a cold start is worth), "
     "auto:budget=DOLLARS (a month and function), auto:rate=PART (of requests may be cold), "
-    "break-even:DOLLARS, hybrid. May be repeated.  "
+    "break-even:DOLLARS, hybrid, forecast[:QUANTILE]. May be repeated.  "
     "[default: a set that spans the costs]",
 )
 @click.option(

@@ -226,11 +226,12 @@ def policy_from_text(text: str) -> Policy:
         auto[:GOAL=NUMBER]                  auto, auto:cold=0.001, auto:budget=5, auto:rate=0.01
         break-even[:DOLLARS]                break-even:0.0001
         hybrid[:MINUTES]                    hybrid, hybrid:6
+        forecast[:QUANTILE]                 forecast, forecast:0.99
 
     Raises ConfigurationError.
     """
     name, _, argument = text.partition(":")
-    if name in ("auto", "break-even", "hybrid"):
+    if name in ("auto", "break-even", "hybrid", "forecast"):
         return _learning_policy(text, name, argument)
     argument, cross, size_text = argument.partition("x")
     size = int(size_text) if size_text.isdecimal() else 0 if cross else 1
@@ -250,7 +251,8 @@ def policy_from_text(text: str) -> Policy:
             return Windows(_number(text, first), _number(text, last), step, size)
     expected = (
         "none, fixed:MINUTES, windows:FROM-TO or idle-reset:MINUTES, perhaps with xSIZE; "
-        "auto, auto:cold=DOLLARS, auto:budget=DOLLARS, auto:rate=PART, break-even:DOLLARS or hybrid"
+        "auto, auto:cold=DOLLARS, auto:budget=DOLLARS, auto:rate=PART, break-even:DOLLARS, hybrid "
+        "or forecast:QUANTILE"
     )
     raise ConfigurationError("policy", text, expected)
 
@@ -259,6 +261,7 @@ def _learning_policy(text: str, name: str, argument: str) -> Policy:
     # Theirs are the larger modules, and they need this one.
     from warmer.fleet.auto import Auto
     from warmer.fleet.keep_alive import BreakEven, Hybrid
+    from warmer.fleet.seasonal import Forecast
 
     if name == "break-even":
         return BreakEven(_number(text, argument)) if argument else BreakEven()
@@ -266,6 +269,8 @@ def _learning_policy(text: str, name: str, argument: str) -> Policy:
         minutes = _number(text, argument) if argument else DEFAULT_IDLE_MINUTES
         _check_minutes("hybrid", minutes)
         return Hybrid(minutes)
+    if name == "forecast":
+        return Forecast(_number(text, argument)) if argument else Forecast()
     goal, equals, amount = argument.partition("=")
     if not argument:
         return Auto()
