@@ -30,6 +30,11 @@ CHOICES: dict[str, dict[str, str]] = {
     "arm64": {"Architecture": "arm64"},
     "no schedule": {"Warming": "DISABLED"},
     "memory": {"Memory": "ENABLED"},
+    "policy": {
+        "WarmPolicy": "auto:rate=0.01",
+        "WarmSchedule": "rate(1 minute)",
+        "Memory": "ENABLED",
+    },
     "reserved": {"ReservedConcurrency": "2"},
     "metrics": {"MetricsNamespace": "Warmer"},
     "dashboard": {"MetricsNamespace": "Warmer", "Dashboard": "ENABLED"},
@@ -77,6 +82,8 @@ def test_two_choices_go_together(pair: tuple[str, str]) -> None:
         ({"VpcSubnets": "subnet-0a", "VpcSecurityGroups": "sg-0a"}, "WarmerInVpcIsComplete"),
         (ENDPOINT, "WarmerInVpcIsComplete"),
         ({"AlarmTopic": TOPIC}, "TopicHasAlarms"),
+        ({"WarmPolicy": "auto"}, "PolicyRunsEachMinute"),
+        ({"WarmSchedule": "rate(1 minute)"}, "OneRunAtATime"),
         ({"Dashboard": "ENABLED"}, "DashboardHasMetrics"),
     ],
 )
