@@ -13,16 +13,19 @@ from hypothesis import strategies as st
 from warmer.errors import ConfigurationError
 from warmer.fleet.auto import Auto
 from warmer.fleet.policy import Decision, Fixed, Heard, IdleReset, Look, Never, Policy, Windows
+from warmer.fleet.price import PRICES
 from warmer.lab.comparison import compare
 from warmer.lab.cost import Cost
 from warmer.lab.distribution import Distribution
 from warmer.lab.scenario import Scenario
-from warmer.lab.simulation import Simulation
+from warmer.lab.simulation import Counted, Simulation
 from warmer.lab.state import (
     COLD_PINGS,
     COLD_REQUESTS,
     INVOCATIONS,
+    LARGE_WAVES,
     LOOKS,
+    PING_BILLED_MS,
     PINGS,
     READS,
     Floats,
@@ -275,3 +278,15 @@ def test_a_distribution_is_told_as_it_was_written(text: str) -> None:
     draws = found.draws(np.random.default_rng(1))
     assert str(found) == text
     assert ((found.low <= draws) & (draws <= found.high)).all()
+
+
+def test_a_wave_of_more_than_one_is_paid_for_with_its_probe_and_spare() -> None:
+    """Two pings more, held as long as the rest; they are in the bill, not among the pings."""
+    one, two = (_run(Fixed(5, size), _requests(10.0)) for size in (1, 2))
+    counted = Counted(two.counts[None], two.seconds[None])
+    bill = Cost().bill(counted, Scenario(), 1.0, remembers=False)
+
+    waves, pings = int(two.counts[LARGE_WAVES]), int(two.counts[PINGS])
+    billed_ms = float(two.seconds[PING_BILLED_MS]) + 2 * waves * 40
+    assert (int(one.counts[LARGE_WAVES]), pings) == (0, 2 * waves)
+    assert bill.pings == pytest.approx(30 * PRICES.invokes(pings + 2 * waves, billed_ms, 1769))

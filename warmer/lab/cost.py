@@ -8,10 +8,11 @@ import numpy as np
 
 from warmer.errors import ConfigurationError
 from warmer.fleet.economics import PING_LOG_BYTES, RUN_LOG_BYTES, Economics
+from warmer.fleet.forecast import EXTRA_PINGS
 from warmer.fleet.price import PRICES, Bill, Prices
 from warmer.lab.scenario import Scenario
 from warmer.lab.simulation import Counted
-from warmer.lab.state import LOOKS, PING_BILLED_MS, PINGS, READS, REQUEST_INIT
+from warmer.lab.state import LARGE_WAVES, LOOKS, PING_BILLED_MS, PINGS, READS, REQUEST_INIT
 
 __all__ = ["Cost"]
 
@@ -39,22 +40,26 @@ class Cost:
     def bill(self, counted: Counted, scenario: Scenario, days: float, remembers: bool) -> Bill:
         """Dollars for a month of 30 days, in which all goes on as in these `days`.
 
+        A wave of more than one is paid for with its probe and its spare, held as long as the rest.
+
         remembers: whether the policy chooses when to look, and keeps what it learns in the table.
         """
         month = 30 / days
         counts = np.asarray(counted.counts.sum(axis=0))
         pings, looks, reads = (int(counts[at]) for at in (PINGS, LOOKS, READS))
+        extra = EXTRA_PINGS * int(counts[LARGE_WAVES])
         billed_ms = float(counted.seconds[:, PING_BILLED_MS].sum())
+        billed_ms += extra * np.ceil(scenario.hold_seconds * 1000)
         runs = looks / self.functions_a_run
         if remembers:
             # Each function looks when it likes: a run is shared within a minute, no further.
             warmers = max(1.0, len(counted.counts) / self.functions_a_run)
             runs = max(runs, min(looks, days * 1440 * warmers))
         a_run = self.prices.schedule + self.prices.invokes(1, self.run_ms, self.warmer_memory_mb)
-        logs = pings * PING_LOG_BYTES + runs * RUN_LOG_BYTES
+        logs = (pings + extra) * PING_LOG_BYTES + runs * RUN_LOG_BYTES
         metrics = self.custom_metrics * self.prices.custom_metric if looks else 0.0
         return Bill(
-            pings=month * self.prices.invokes(pings, billed_ms, scenario.memory_mb),
+            pings=month * self.prices.invokes(pings + extra, billed_ms, scenario.memory_mb),
             runs=month * runs * a_run,
             reads=month * reads * self.prices.metric_read,
             logs=month * self.prices.logs(logs),

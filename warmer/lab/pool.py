@@ -28,6 +28,7 @@ from warmer.lab.state import (
     IDLE,
     IDLE_TIME,
     INVOCATIONS,
+    LARGE_WAVES,
     LOOKS,
     PING_BILLED_MS,
     PING_INIT,
@@ -233,7 +234,10 @@ def send_wave(
     _release(pool, draws, now)
     if counts[BUSY] + size > len(pool.busy_end):
         return False
-    hold = timing[1] if size > 1 else 0.0
+    hold = 0.0
+    if size > 1:
+        hold = timing[1]
+        counts[LARGE_WAVES] += 1
     for index in range(size):
         order = counts[INVOCATIONS]
         place = _take(pool, draws, order, now)

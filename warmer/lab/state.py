@@ -29,7 +29,8 @@ Flags = NDArray[np.bool_]
 # Places in Pool.counts.
 CURSOR, BUSY, IDLE, FREE, INVOCATIONS, PINGS_BUSY = 0, 1, 2, 3, 4, 5
 COLD_REQUESTS, COLD_PINGS, PINGS, COLLISIONS, LOOKS, READS = 6, 7, 8, 9, 10, 11
-COUNTS = 12
+LARGE_WAVES = 12
+COUNTS = 13
 
 # Places in Pool.seconds. Billed time is whole milliseconds for each invocation.
 IDLE_TIME, PING_TIME, REQUEST_INIT, PING_INIT, REQUEST_BILLED_MS, PING_BILLED_MS = 0, 1, 2, 3, 4, 5
