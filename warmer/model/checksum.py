@@ -10,13 +10,13 @@ fetches a bundle from elsewhere compares the SHA-256 that its manifest also has.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     import mmap
-    from typing import BinaryIO
+    from io import BufferedReader
 
     from numpy.typing import NDArray
 
@@ -40,7 +40,7 @@ def checksum_of_file(path: str | os.PathLike[str]) -> str:
         return _checksum_of_mapped(file.fileno(), size)
 
 
-def _checksum_of_small(file: BinaryIO, size: int) -> str:
+def _checksum_of_small(file: BufferedReader, size: int) -> str:
     """Through a buffer: once as much as a whole file was allocated and freed, glibc no longer gives
     back what is freed of smaller things (mallopt(3), M_MMAP_THRESHOLD)."""
     buffer = bytearray(_BUFFER_BYTES)
@@ -94,10 +94,13 @@ def _continued(state: int, content: bytes | mmap.mmap) -> int:
     return _ended(state, content[len(content) - rest % _ROW_BYTES :])
 
 
-def _columns(content: bytes | bytearray | mmap.mmap, rows: int, start: int = 0) -> NDArray[Any]:
+def _columns(
+    content: bytes | bytearray | mmap.mmap, rows: int, start: int = 0
+) -> NDArray[np.uint64]:
     """The sums of the columns of so many rows, from byte `start` on."""
     words = np.frombuffer(content, "<u8", rows * _ROW_BYTES // 8, start)
-    return words.reshape(rows, _ROW_BYTES // 8).sum(axis=0, dtype=np.uint64)
+    sums: NDArray[np.uint64] = words.reshape(rows, _ROW_BYTES // 8).sum(axis=0, dtype=np.uint64)
+    return sums
 
 
 def _ended(state: int, end: bytes) -> int:
