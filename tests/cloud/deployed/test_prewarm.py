@@ -10,11 +10,8 @@ import json
 import re
 import shutil
 import sys
-import threading
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +21,8 @@ import yaml
 
 from infra.cloud.deployed import DeployedStack
 from infra.cloud.sam import PROJECT
+from tests.cloud.steady_load import steady_load as callers_of
+from tests.cloud.steady_load import users as users_of
 from warmer.errors import CloudError
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ def live(stack: DeployedStack) -> str:
 
 def users(stack: DeployedStack, since: int) -> list[dict[str, Any]]:
     """Users' requests to the function from mark `since` on."""
-    return [item for item in stack.invocations(FUNCTION, since) if not item["ping"]]
+    return users_of(stack, FUNCTION, since)
 
 
 def said(stack: DeployedStack) -> dict[str, Any]:
@@ -162,42 +161,9 @@ def said(stack: DeployedStack) -> dict[str, Any]:
     return found
 
 
-@contextmanager
-def steady_load(stack: DeployedStack) -> Iterator[None]:
+def steady_load(stack: DeployedStack) -> AbstractContextManager[None]:
     """CALLERS callers of the alias, each with one request at a time; all is well for each."""
-    stop = threading.Event()
-    faults: list[str] = []
-
-    def call() -> None:
-        client = stack.client("lambda")
-        while not stop.wait(THINK_SECONDS):
-            answer = client.invoke(FunctionName=FUNCTION, Qualifier="live")
-            if "FunctionError" in answer:
-                faults.append(answer["Payload"].read().decode())
-
-    callers = [threading.Thread(target=call) for _ in range(CALLERS)]
-    before = stack.mark()
-    for caller in callers:
-        caller.start()
-    try:
-        until(lambda: len(users(stack, before)) >= 10 * CALLERS)
-        yield
-        # What runs when the alias moves still goes to the old version; wait for the others.
-        moved = stack.mark()
-        until(lambda: len(users(stack, moved)) >= 10 * CALLERS)
-    finally:
-        stop.set()
-        for caller in callers:
-            caller.join()
-    assert faults == []
-
-
-def until(done: Any) -> None:
-    """Wait until it is so, at most 20 s."""
-    deadline = time.monotonic() + 20
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    return callers_of(stack, FUNCTION, CALLERS, THINK_SECONDS)
 
 
 def cold_by_version(stack: DeployedStack, since: int) -> Counter[str]:
