@@ -4,8 +4,10 @@
 
 waves       every method warms N environments of a light function in one local cloud: from none,
             then the median of several waves to what it left. The ledger counts. Times are this
-            machine's: its processors run the sender, the cloud and all N environments, so that the
-            cloud takes some milliseconds a request and its spread is the least that a hold can be.
+            machine's: its processors run the sender, the cloud (on one of them) and all N
+            environments, so that a request takes a millisecond or two of them, and those that come
+            or return together wait for one another. That wait is held time too, and of pings that
+            are released together there is most: "asked for" tells it apart.
 scale       one warmer's process against a loopback endpoint: when it has sent 1,000 pings, and how
             long 300 functions with 2,000 environments take on 0.58 of a processor.
 decorator   what `@warmable` adds to a request, and what `import warmer` takes.
@@ -38,6 +40,9 @@ PACKAGES = Path(".tools/bench-fleet/lib") / (
     f"python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 )
 CPU = 0.58
+GOAL = 0.5
+"""Of the fixed hold's milliseconds per environment, in warm pools, at every size."""
+
 REQUESTS = 20_000
 
 
@@ -84,7 +89,8 @@ def _wave_table(waves: list[Wave]) -> Table:
     table.add_column("N", justify="right")
     table.add_column("pool")
     table.add_column("method")
-    for heading in ("reached", "alive", "held ms each", "billed ms each", "wall ms", "spread ms"):
+    columns = ("reached", "alive", "held ms each", "asked for", "billed ms each", "wall", "spread")
+    for heading in columns:
         table.add_column(heading, justify="right")
     for size in sorted({wave.size for wave in waves}):
         for pool in ("cold", "warm"):
@@ -96,6 +102,7 @@ def _wave_table(waves: list[Wave]) -> Table:
                     str(wave.reached),
                     str(wave.alive),
                     f"{wave.held_ms_each:,.0f}",
+                    "-" if wave.asked_ms_each is None else f"{wave.asked_ms_each:,.0f}",
                     f"{wave.billed_ms_each:,.0f}",
                     f"{wave.wall_ms:,.0f}",
                     f"{wave.spread_ms:,.0f}",
@@ -111,6 +118,7 @@ def _show(result: dict[str, Any], waves: list[Wave]) -> None:
         for size, ratio in ratios(waves).items():
             console.print(
                 f"N = {size}: held per environment, {ratio:.2f} of the fixed {FIXED_HOLD_MS} ms's"
+                f" ({'met' if ratio <= GOAL else 'missed'}: goal {GOAL})"
             )
     for found in result.get("dispatch", ()):
         over = "TLS" if found["tls"] else "plain"

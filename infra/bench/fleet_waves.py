@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.bench.fleet_methods import Method, Sender, write_project
+from infra.bench.fleet_methods import FIXED_HOLD_MS, Method, Sender, write_project
 from infra.cloud.deployed import DeployedStack, deployed
 
 __all__ = ["WARM_RUNS", "Wave", "measure"]
@@ -27,7 +27,9 @@ class Wave:
 
     `reached` are the distinct environments that it met, so what it keeps warm; `alive` all that the
     function had afterwards. `held_ms` is the time of all its invokes, INIT apart; `billed_ms` with
-    INIT. `spread_ms` is the time between the first and the last request's start in the cloud.
+    INIT. `asked_ms` is what of the held time the sender has asked for, as far as it can tell: the
+    rest is this machine's, whose processors all environments share. `spread_ms` is the time between
+    the first and the last request's start in the cloud.
     """
 
     method: str
@@ -42,11 +44,17 @@ class Wave:
     billed_ms: float
     wall_ms: float
     spread_ms: float
+    asked_ms: float | None = None
 
     @property
     def held_ms_each(self) -> float:
         """Held milliseconds per environment that was reached."""
         return self.held_ms / max(self.reached, 1)
+
+    @property
+    def asked_ms_each(self) -> float | None:
+        """Milliseconds that the sender asked for, per environment that was reached."""
+        return None if self.asked_ms is None else self.asked_ms / max(self.reached, 1)
 
     @property
     def billed_ms_each(self) -> float:
@@ -55,7 +63,11 @@ class Wave:
 
     def as_dict(self) -> dict[str, object]:
         """JSON-able."""
-        each = {"held_ms_each": self.held_ms_each, "billed_ms_each": self.billed_ms_each}
+        each = {
+            "held_ms_each": self.held_ms_each,
+            "asked_ms_each": self.asked_ms_each,
+            "billed_ms_each": self.billed_ms_each,
+        }
         return {**asdict(self), **each}
 
 
@@ -102,6 +114,11 @@ def _wave(stack: DeployedStack, sender: Sender, method: Method, size: int, pool:
         billed_ms=sum(item["billed_ms"] or 0.0 for item in ran),
         wall_ms=wall_ms,
         spread_ms=(max(starts) - min(starts)) * 1000,
+        asked_ms={
+            Method.OURS: sender.reports[-1].held_ms if sender.reports else None,
+            Method.HELD: float(FIXED_HOLD_MS * len(ran)),
+            Method.LOOP: 0.0,
+        }.get(method),
     )
 
 
