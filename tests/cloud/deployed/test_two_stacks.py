@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,8 @@ def block(language: str) -> str:
 def warmer() -> Iterator[DeployedStack]:
     """The warmer alone, without its schedule: runs are this test's."""
     options: dict[str, Any] = {"any_python": True, "stack": "warmer", "sources": SOURCES}
-    with deployed(WARMER, {"Warming": "DISABLED"}, **options) as running:
+    choices = {"Warming": "DISABLED", "MetricsNamespace": "Warmer", "Dashboard": "ENABLED"}
+    with deployed(WARMER, choices, **options) as running:
         yield running
 
 
@@ -78,6 +80,32 @@ def test_a_function_of_another_stack_is_kept_warm(warmer: DeployedStack, functio
     said = invoke(warmer, function, {"german": "guten tag"}, Qualifier="live")
     assert said == {"english": "good day"}
     assert warmer.cold_starts(function, since) == 0
+
+
+def test_the_dashboard_shows_the_warmer_alone(warmer: DeployedStack, function: str) -> None:
+    """Its pool, its pings and its cost, from the same widgets as CloudWatch's."""
+    run = invoke(warmer, "warmer-warmer", {})
+    assert [wave["function"].rpartition(":")[2] for wave in run["waves"]] == [function]
+    done = subprocess.run(
+        [
+            *(Path(sys.executable).parent / "warmer", "dashboard", "warmer-warmer", "--json"),
+            *("--endpoint-url", warmer.endpoint),
+        ],
+        env=warmer.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    shown = json.loads(done.stdout)["widgets"]
+    lines = {line["id"]: line["points"] for item in shown for line in item["lines"]}
+    assert [name for name, points in lines.items() if not points] == []
+    assert lines["proven"][-1][1] == 3
+    found = warmer.client("cloudwatch").get_dashboard(DashboardName="warmer")
+    titles = [
+        item["properties"].get("title") for item in json.loads(found["DashboardBody"])["widgets"]
+    ]
+    assert titles[1:] == [item["title"] for item in shown]
 
 
 def test_without_any_tagged_function_the_warmer_runs_quietly(
