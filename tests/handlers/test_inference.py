@@ -129,6 +129,19 @@ def test_http_requests_are_answered(function: ModuleType) -> None:
     assert (status, _labels(said)) == (200, [5])
 
 
+def test_an_http_api_that_has_verified_a_token_is_answered(function: ModuleType) -> None:
+    """It adds the token's claims, and names its own host and stage; the rest is as a URL's.
+
+    AWS page: API Gateway developer guide, "Create AWS Lambda proxy integrations for HTTP APIs".
+    """
+    event = http_event("POST", "/prod/v2/models/digits/infer", _images(5), stage="prod")
+    request_context: Any = event["requestContext"]
+    request_context["domainName"] = "abc.execute-api.us-east-1.amazonaws.com"
+    request_context["authorizer"] = {"jwt": {"claims": {"aud": "models"}, "scopes": None}}
+    status, said = _http(function, event)
+    assert (status, _labels(said)) == (200, [5])
+
+
 def test_an_encoded_body_is_decoded(function: ModuleType) -> None:
     """Lambda sends a body in base64 where its content type is not text."""
     body = base64.b64encode(json.dumps(_images(5)).encode()).decode()

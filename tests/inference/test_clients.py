@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -226,6 +227,30 @@ def test_bad_input_costs_no_environment(stack: DeployedStack, kind: str) -> None
     assert [item["status"] for item in seen] == ["success", "success"]
     assert not any(item["cold"] for item in seen)
     assert len({item["environment"] for item in seen}) == 1
+
+
+LARGEST_BODY_MB = 6.3
+"""What Lambda takes (Lambda quotas), which is less in base64."""
+
+
+def test_the_largest_bodies_take_bounded_memory(stack: DeployedStack) -> None:
+    """Sixty times their size at the very most: empty lists are the costliest JSON there is.
+
+    The peak of the environment's whole life, its model and libraries included, as REPORT has it.
+    """
+    url = stack.outputs["InferenceUrl"]
+    for kind in ("the limit", "empty lists", "long and short text", "nesting"):
+        body, said = _bad_bodies()[kind]
+        assert said in _send(url, "POST", INFER, body, content_type="application/json")[1]["error"]
+    answer = stack.client("lambda").invoke(
+        FunctionName=stack.outputs["InferenceFunctionName"],
+        Qualifier="live",
+        Payload=b'{"inputs": []}',
+        LogType="Tail",
+    )
+    report = base64.b64decode(answer["LogResult"]).decode()
+    (peak_mb,) = re.findall(r"Max Memory Used: (\d+) MB", report)
+    assert int(peak_mb) < 60 * LARGEST_BODY_MB
 
 
 @pytest.mark.parametrize("length", ["", "-1", "1e3", "999999999", "0", "5, 5"])
