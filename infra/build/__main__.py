@@ -50,11 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WarmerError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
-    sys.stdout.write(f"{_summary(chosen.function, package)}\n")
+    sys.stdout.write(f"{summary(chosen.function, package)}\n")
     return 0
 
 
-def _summary(function: str, package: Package) -> str:
+def summary(function: str, package: Package) -> str:
+    """What was built, and what of it could not be made here."""
     bytecode = (
         "with byte-code"
         if package.compiled
