@@ -1,12 +1,14 @@
 """`make bench-policy`: how fast the simulator is, and how policies compare on real traces.
 
-`python -m infra.bench.policy speed` simulates ten million requests; `python -m infra.bench.policy
-traces [FOLDER]` compares policies on the public traces in FOLDER, or on a generated trace where
-there are none. Every figure is for the assumptions that are printed with it.
+`python -m infra.bench.policy speed` simulates ten million requests; `... functions` runs `auto` for
+as many functions as the whole public trace has; `... traces [FOLDER]` compares policies on the
+public traces in FOLDER, or on a generated trace where there are none. Every figure is for the
+assumptions that are printed with it.
 """
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
 import sys
@@ -18,10 +20,15 @@ from pathlib import Path
 import click
 import numpy as np
 
+from warmer.fleet.auto import Auto
 from warmer.fleet.policy import Fixed, IdleReset, Never, Policy
+from warmer.lab.comparison import compare
+from warmer.lab.cost import Cost
+from warmer.lab.placement import Placement
 from warmer.lab.scenario import Scenario
 from warmer.lab.simulation import Simulation
 from warmer.lab.state import COLD_REQUESTS, PINGS, Requests
+from warmer.lab.trace import MinuteCounts, Service, Trace
 
 __all__ = ["generated_trace"]
 
@@ -33,6 +40,8 @@ SPEED = (
     ("100 a second, 100 ms", 100.0, 0.1),
     ("1,000 a second, 200 ms", 1000.0, 0.2),
 )
+FUNCTIONS = 46_000
+FUNCTIONS_SECONDS, FUNCTIONS_GB = 60.0, 4.0
 TRACES = Path(__file__).resolve().parents[3] / "shared" / "traces"
 POLICIES: dict[str, Policy] = {
     "none": Never(),
@@ -75,6 +84,25 @@ def speed() -> None:
 
 
 @policy.command()
+def functions() -> None:
+    """Simulate `auto` for 46,000 functions over a day: seconds, compilation apart, and memory."""
+    trace = _day(FUNCTIONS, seed=1)
+    compare(_day(2, seed=1), {"auto": Auto()}, Scenario(), Cost(), [Placement.UNIFORM])  # compiles
+    began = time.perf_counter()
+    (row,) = compare(trace, {"auto": Auto()}, Scenario(), Cost(), [Placement.UNIFORM]).rows()
+    seconds = time.perf_counter() - began
+    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    click.echo(
+        f"{FUNCTIONS:,} functions, {trace.invocations:,} requests in a day, auto: {seconds:.1f} s, "
+        f"{gigabytes:.2f} GB, {row['looks']:,} looks, {row['pings']:,} pings"
+    )
+    good = seconds <= FUNCTIONS_SECONDS and gigabytes <= FUNCTIONS_GB
+    wanted = f"wanted: {FUNCTIONS_SECONDS:g} s and {FUNCTIONS_GB:g} GB at most"
+    click.echo(f"{wanted}: " + ("reached" if good else "NOT reached"))
+    sys.exit(0 if good else 1)
+
+
+@policy.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=TRACES)
 def traces(folder: Path) -> None:
     """Compare policies on the traces in FOLDER, by default those beside the clone.
@@ -95,6 +123,24 @@ def traces(folder: Path) -> None:
             subprocess.run(command, check=True)
     goals = [sys.executable, "-m", "infra.bench.policy_goals", str(folder)]
     sys.exit(subprocess.run(goals, check=False).returncode)
+
+
+def _day(functions: int, seed: int) -> Trace:
+    """A day of functions with the shape of Azure's of 2019, as `generated_trace` has it, by which
+    half are called less than once an hour; no more than 30 requests a minute each."""
+    random = np.random.default_rng(seed)
+    minute = np.arange(1440)
+    counts = np.empty((functions, 1440), np.int32)
+    for row in counts:
+        if random.random() < 1 / 3:
+            period = int(random.choice([1, 5, 10, 15, 30, 60, 240, 720, 1440]))
+            row[:] = minute % period == random.integers(period)
+        else:
+            swing = 1 + random.random() * np.sin(2 * np.pi * (minute / 1440 + random.random()))
+            row[:] = random.poisson(min(random.lognormal(-4.5, 2.6), 30.0) * swing)
+        row[random.integers(1440)] += not row.any()
+    requests = MinuteCounts(counts, 0, [Service.constant(0.1)] * functions)
+    return Trace("generated", [f"f{n}" for n in range(functions)], requests, 0.0, 86_400.0)
 
 
 def generated_trace(path: Path, functions: int, minutes: int, seed: int) -> Path:

@@ -77,6 +77,9 @@ PRIOR_SAVED = 0.5
 STEPS = 6
 """How many pings in a row are weighed together: the first may pay by the last alone."""
 
+EXTRA_HELD = 2.0
+"""A wave of more than one has a probe and a spare besides (`warmer.fleet.forecast`)."""
+
 EARLY = 60.0
 PRIOR_LASTING = 2 * HOUR
 ROUTINE = 24.0
@@ -121,23 +124,36 @@ def _best_interval(state: Any, economics: Sequence[float]) -> int:
     return best
 
 
-def _within(state: Any, age: float, low: float, high: float) -> float:
-    """The chance that a gap that has lasted for `age` ends between `low` and `high` seconds."""
-    total, part = 1e-12, 0.0
-    for number in range(GAPS):
+def _lasting_gaps(state: Any, age: float) -> float:
+    """How many gaps are known, the prior's included, that last for longer than `age` seconds."""
+    total = PRIOR_GAPS / 2 + 1e-12  # it may never end
+    for number in range(GAPS - 1, -1, -1):
         begins = EDGES[number]
         ends = EDGES[number + 1]
         if ends <= age:
-            continue
+            break
         weight = state[GAP + number] + PRIOR_GAPS / GAPS
-        width = ends - begins
-        left = (ends - max(begins, age)) / width
-        total += weight * left
-        inside = min(ends, high) - max(begins, low, age)
+        total += weight * (ends - max(begins, age)) / (ends - begins)
+    return float(total)
+
+
+def _ending_gaps(state: Any, low: float, high: float) -> float:
+    """How many of them end between `low` and `high` seconds."""
+    part = 0.0
+    for number in range(GAPS - 1, -1, -1):
+        begins = EDGES[number]
+        ends = EDGES[number + 1]
+        if ends <= low:
+            break
+        inside = min(ends, high) - max(begins, low)
         if inside > 0:
-            part += weight * inside / width
-    total += PRIOR_GAPS / 2  # it may never end
-    return float(part / total)
+            part += (state[GAP + number] + PRIOR_GAPS / GAPS) * inside / (ends - begins)
+    return part
+
+
+def _within(state: Any, age: float, low: float, high: float) -> float:
+    """The chance that a gap that has lasted for `age` ends between `low` and `high` seconds."""
+    return _ending_gaps(state, max(low, age), high) / _lasting_gaps(state, age)
 
 
 def _cold_rate(state: Any, idle: float) -> float:
@@ -171,7 +187,7 @@ def _pool(state: Any, seconds: float, economics: Sequence[float]) -> tuple[int, 
     """
     watched = state[READ_AT] - state[BEGUN]
     extra = economics[INIT] / min(max(watched / seconds, 1.0), MOST_PINGS)
-    best, gain, found = 1, 0.0, 0.0
+    best, gain, found = 1, -EXTRA_HELD * economics[HELD], 0.0
     for band in range(1, BANDS):
         more = LEVELS[band + 1] - LEVELS[band]
         gain += state[VALUE] * state[BAND_COLD + band] / (watched + HOUR) * seconds
@@ -188,13 +204,16 @@ def _chain_gain(state: Any, covered: float, seconds: float, economics: Sequence[
     age = state[KNOWN] - (state[LAST_USE] if state[LAST_USE] > NEVER else state[BEGUN])
     since = state[KNOWN] - age
     each = economics[PING] + economics[LOOK]
-    before = _within(state, age, age, covered - since)
+    gaps = _lasting_gaps(state, age)
+    before = _ending_gaps(state, age, covered - since) / gaps
     rate = _cold_rate(state, seconds + MARGIN)
-    best = -math.inf
+    best, chance, low = -math.inf, 0.0, max(covered - since, age)
     for step in range(1, STEPS + 1):
-        chance = _within(state, age, covered - since, covered - since + step * seconds)
-        chance += before * rate * step * seconds
-        best = max(best, (state[VALUE] * chance - step * each) / step)
+        high = covered - since + step * seconds
+        chance += _ending_gaps(state, low, high) / gaps
+        low = max(low, high)
+        gain = state[VALUE] * (chance + before * rate * step * seconds) - step * each
+        best = max(best, gain / step)
     return best
 
 
