@@ -13,8 +13,8 @@ from infra.cloud.metric_expression import parse
 from infra.cloud.sam import PROJECT
 from warmer.dashboard.body import dashboard_body
 from warmer.dashboard.widgets import (
-    FUNCTION_METRICS,
-    WARMER_METRICS,
+    METRICS_OF_FUNCTION,
+    METRICS_OF_WARMER,
     Names,
     Statistic,
     lines_of,
@@ -74,7 +74,7 @@ def test_a_warmer_alone_has_no_function_to_show() -> None:
 def test_the_cost_of_metrics_is_that_of_the_parameter() -> None:
     """MetricsNamespace says how many there are, and what they come to."""
     template = (PROJECT / "template.yaml").read_text(encoding="utf-8")
-    count = FUNCTION_METRICS + WARMER_METRICS
+    count = METRICS_OF_FUNCTION + METRICS_OF_WARMER
     said = re.search(r"They come to (\d+) custom metrics,\s+\$(\d\.\d\d) a month", template)
     assert said is not None
     assert (int(said[1]), said[2]) == (count, f"{count * 0.3:.2f}")

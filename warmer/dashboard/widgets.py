@@ -26,10 +26,10 @@ PERIOD_SECONDS = 300
 """The period of the figures, in seconds: what runs at once within the shortest idle lifetime that
 has been seen is alive, and a run of the warmer every five minutes is in each."""
 
-FUNCTION_METRICS, WARMER_METRICS = 4, 7
+METRICS_OF_FUNCTION, METRICS_OF_WARMER = 4, 7
 """How many custom metrics an inference function and the warmer have (warmer.telemetry.Metric)."""
 
-WARMER_GB = 1.0
+GB_OF_WARMER = 1.0
 """The warmer's own memory, as template.yaml has it."""
 
 # By meaning, on both pages: cold is blue, warm is orange, what went wrong is red.
@@ -192,8 +192,8 @@ def _cost(names: Names) -> Widget:
     runs = _of_lambda(names.warmer, "Invocations", "Sum")
     ran = _of_lambda(names.warmer, "Duration", "Sum")
     price = PRICES.request + PRICES.schedule
-    run_cost = f"runs * {price:.7f} + ran_ms / 1000 * {WARMER_GB:g} * {PRICES.gb_second:.10f}"
-    count = WARMER_METRICS + (FUNCTION_METRICS if names.function is not None else 0)
+    run_cost = f"runs * {price:.7f} + ran_ms / 1000 * {GB_OF_WARMER:g} * {PRICES.gb_second:.10f}"
+    count = METRICS_OF_WARMER + (METRICS_OF_FUNCTION if names.function is not None else 0)
     metrics = count * PRICES.custom_metric
     lines = [Line("runs", runs), Line("ran_ms", ran)]
     shown = [
