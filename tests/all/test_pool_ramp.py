@@ -27,14 +27,17 @@ from tests.cloud.steady_load import steady_load
 FUNCTION, HOOK, WARMER = "local-f", "local-pre-traffic", "local-warmer"
 SHIFT = "Linear10PercentEvery1Minute"
 SCHEDULE = "rate(3 minutes)"
-CLOCK_RATE = 20
+CLOCK_RATE = 8
+"""A minute of the cloud, at which the share rises, takes 7.5 s. INIT takes real time, whatever the
+clock's rate, and thirty at once take some seconds of two processors that others use as well."""
+
 IDLE_MINUTES = 5  # that the warmer counts on; the cloud keeps them twice as long
-CALLERS = 40
+CALLERS = 30
 """So many that the cold starts which chance leaves are few beside a tenth of those without a ramp:
 an alias draws each request's version, and now and then more go to one than two standard deviations
 above its share."""
 
-ACCOUNT = 100
+ACCOUNT = 75
 """Concurrency of the account: the users, waves to both versions beside them, and not much more."""
 
 SOURCE = """
@@ -159,7 +162,7 @@ class Deploy:
     `peak`: the most invocations at once, of all functions.
     """
 
-    cold: int
+    cold: Counter[str]
     served: set[str]
     pings: dict[str, int]
     throttled: int
@@ -186,7 +189,7 @@ def deploy(folder: Path, *, ramp: bool) -> Deploy:
         of_all = [item for item in stack.ledger()["invocations"] if item["ended"]]
         asked = [item for item in found if not item["ping"]]
         return Deploy(
-            cold=sum(item["cold"] for item in asked),
+            cold=Counter(item["version"] for item in asked if item["cold"]),
             served={item["version"] for item in asked},
             pings=dict(Counter(item["version"] for item in found if item["ping"])),
             throttled=sum(item["status"] == "throttled" for item in of_all),
@@ -204,8 +207,7 @@ def test_the_ramp_saves_nine_of_ten_cold_starts_of_a_linear_deploy(folder: Path)
 
     assert without.served == with_ramp.served == {"1", "2"}
     assert without.pings == {}
-    assert without.cold >= 3 * CALLERS / 4
-    assert with_ramp.cold <= without.cold / 10, with_ramp
+    assert without.cold.total() >= 3 * CALLERS / 4
+    assert with_ramp.cold.total() <= without.cold.total() / 10, with_ramp
     assert (without.throttled, with_ramp.throttled) == (0, 0), with_ramp
-    print(f"cold: {without.cold} without, {with_ramp.cold} with; {with_ramp.peak} at once")
     assert with_ramp.peak >= 0.6 * ACCOUNT, with_ramp
