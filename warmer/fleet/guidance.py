@@ -166,5 +166,3 @@ def _heard(reply: Reply) -> Heard:
         reply.user_requests,
         reply.last_user_seconds_ago,
     )
-
-

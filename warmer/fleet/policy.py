@@ -258,19 +258,25 @@ def policy_from_text(text: str) -> Policy:
 
 
 def _learning_policy(text: str, name: str, argument: str) -> Policy:
-    # Theirs are the larger modules, and they need this one.
-    from warmer.fleet.auto import Auto
+    # Theirs are the larger modules, and they need this one. A warmer imports the one that it asks.
+    if name == "forecast":
+        from warmer.fleet.seasonal import Forecast
+
+        return Forecast(_number(text, argument)) if argument else Forecast()
+    if name == "auto":
+        return _auto(text, argument)
     from warmer.fleet.keep_alive import BreakEven, Hybrid
-    from warmer.fleet.seasonal import Forecast
 
     if name == "break-even":
         return BreakEven(_number(text, argument)) if argument else BreakEven()
-    if name == "hybrid":
-        minutes = _number(text, argument) if argument else DEFAULT_IDLE_MINUTES
-        _check_minutes("hybrid", minutes)
-        return Hybrid(minutes)
-    if name == "forecast":
-        return Forecast(_number(text, argument)) if argument else Forecast()
+    minutes = _number(text, argument) if argument else DEFAULT_IDLE_MINUTES
+    _check_minutes("hybrid", minutes)
+    return Hybrid(minutes)
+
+
+def _auto(text: str, argument: str) -> Policy:
+    from warmer.fleet.auto import Auto
+
     goal, equals, amount = argument.partition("=")
     if not argument:
         return Auto()
