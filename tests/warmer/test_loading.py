@@ -45,7 +45,10 @@ def test_several_are_opened_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             super().__init__(*arguments, **options)
 
     monkeypatch.setattr(loading, "Model", Slow)
-    begun = [warmer.start_load(graphs.addition(tmp_path / "addition.onnx"), name=str(number)) for number in range(3)]
+    begun = [
+        warmer.start_load(graphs.addition(tmp_path / "addition.onnx"), name=str(number))
+        for number in range(3)
+    ]
     assert [one.model().name for one in begun] == ["0", "1", "2"]
 
 
