@@ -143,8 +143,11 @@ class Subject:
             share = shift.share_within(share, until - situation.now)
         number = environments_for(wanted, share)
         # Pings come on top of the users of now. Where those are fewer, A in place of `wanted`, so
-        # are those to come: (wanted - A) x (share ahead - share now) are to spare.
-        return max(number - int(wanted * self.share), 1) if self.shifting and number else number
+        # are those to come: (wanted - A) x (share ahead - share now) are to spare. As few of them
+        # may be with this version at this moment as chance allows.
+        mean = wanted * self.share
+        fewest = max(mean - 2 * math.sqrt(mean * (1 - min(self.share, 1.0))), 0.0)
+        return max(number - int(fewest), 1) if self.shifting and number else number
 
     @property
     def name(self) -> str:
