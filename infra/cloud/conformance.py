@@ -1,7 +1,7 @@
 """The conformance table: which behaviour of AWS is imitated, from which page, and by which test.
 
-`python -m infra.cloud.conformance` prints it; with --write it replaces the one in
-docs/conformance.md. Rows are the tests' own markers, so the table says nothing that no test shows:
+`python -m infra.cloud.conformance` prints it; with --write it replaces the one in the README. Rows
+are the tests' own markers, so the table says nothing that no test shows:
 
     @pytest.mark.aws("Lambda developer guide: Lambda quotas", "Responses end at 6 MB")
     @pytest.mark.aws("...", "...", how="option")
@@ -25,7 +25,6 @@ __all__ = ["BEGIN", "END", "Conformance", "How", "conformances", "replaced", "ta
 
 How = Literal["imitated", "option", "recorded", "refused"]
 PROJECT = Path(__file__).resolve().parents[2]
-DOCUMENT = PROJECT / "docs" / "conformance.md"
 BEGIN = "<!-- conformance: python -m infra.cloud.conformance --write -->\n"
 END = "<!-- end of conformance -->\n"
 
@@ -78,26 +77,26 @@ def table(rows: Iterable[Conformance]) -> str:
     """The table in Markdown, one line a row."""
     lines = ["| behaviour | source | here | test |", "|---|---|---|---|"]
     for row in rows:
-        link = f"[{row.test.removeprefix('test_').replace('_', ' ')}](../{row.file})"
+        link = f"[{row.test.removeprefix('test_').replace('_', ' ')}]({row.file})"
         lines.append(f"| {row.behaviour} | {row.page} | {row.how} | {link} |")
     return "\n".join(lines) + "\n"
 
 
-def replaced(text: str, rows: Iterable[Conformance]) -> str:
-    """A document with its table renewed; ConfigurationError where it has no place for one."""
-    before, begin, rest = text.partition(BEGIN)
+def replaced(readme: str, rows: Iterable[Conformance]) -> str:
+    """`readme` with its table renewed; ConfigurationError where it has no place for one."""
+    before, begin, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ConfigurationError("document", "no conformance table", f"lines {BEGIN!r} and {END!r}")
+        raise ConfigurationError("README", "no conformance table", f"lines {BEGIN!r} and {END!r}")
     return f"{before}{BEGIN}\n{table(rows)}\n{END}{after}"
 
 
 def main(arguments: list[str]) -> None:
-    """Print the table, or write it into docs/conformance.md."""
+    """Print the table, or write it into the README."""
     rows = conformances()
     if arguments == ["--write"]:
-        text = DOCUMENT.read_text(encoding="utf-8")
-        DOCUMENT.write_text(replaced(text, rows), encoding="utf-8")
+        readme = PROJECT / "README.md"
+        readme.write_text(replaced(readme.read_text(encoding="utf-8"), rows), encoding="utf-8")
     elif not arguments:
         sys.stdout.write(table(rows))
     else:

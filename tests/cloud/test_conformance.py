@@ -1,4 +1,4 @@
-"""The conformance table of docs/conformance.md is what the tests say."""
+"""The README's conformance table is what the tests say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.cloud.conformance import BEGIN, END, conformances, replaced, table
 from warmer.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 _NAMES_A_PAGE = re.compile(r"AWS page|developer guide|user guide|API reference")
 
 
@@ -24,9 +24,9 @@ def _tests() -> Iterator[tuple[str, ast.FunctionDef]]:
                 yield file.name, node
 
 
-def test_the_documents_table_is_the_tests() -> None:
+def test_the_readmes_table_is_the_tests() -> None:
     """`python -m infra.cloud.conformance --write` renews it."""
-    assert replaced(DOCUMENT, conformances()) == DOCUMENT
+    assert replaced(README, conformances()) == README
 
 
 def test_a_test_that_names_a_page_of_aws_is_in_the_table() -> None:
@@ -55,7 +55,7 @@ def _project(folder: Path, marker: str) -> Path:
 def test_a_marker_becomes_a_row(tmp_path: Path) -> None:
     """With a link to the test."""
     marker = '@pytest.mark.aws("Guide: Page", "It is so", how="option")'
-    row = "| It is so | Guide: Page | option | [one](../tests/test_a.py) |"
+    row = "| It is so | Guide: Page | option | [one](tests/test_a.py) |"
     assert row in table(conformances(_project(tmp_path, marker)))
 
 
@@ -69,7 +69,7 @@ def test_a_wrong_marker_is_refused(tmp_path: Path, arguments: str) -> None:
         conformances(project)
 
 
-def test_a_document_without_a_place_for_it_is_refused() -> None:
+def test_a_readme_without_a_place_for_it_is_refused() -> None:
     """Rather than left without a table."""
     assert replaced(f"a\n{BEGIN}old\n{END}b\n", []).startswith(f"a\n{BEGIN}\n| behaviour")
     with pytest.raises(ConfigurationError, match="no conformance table"):
