@@ -29,6 +29,7 @@ class LocalFunction(LambdaFunction):
     prepared: ClassVar[Callable[[FunctionVersion], Provisioned | None]]
     layer_folders: tuple[Path, ...] = ()
     _was_ready = False
+    _as_version: FunctionVersion | None = None
 
     def __init__(
         self, account_id: str, spec: dict[str, Any], region: str, version: Any = 1
@@ -93,8 +94,8 @@ class LocalFunction(LambdaFunction):
         return found
 
     def as_version(self) -> FunctionVersion:
-        """What the data plane runs."""
-        return FunctionVersion(
+        """What the data plane runs; the same object as long as nothing changes."""
+        version = FunctionVersion(
             account_id=self.account_id,
             region=self.region,
             name=self.function_name,
@@ -111,6 +112,10 @@ class LocalFunction(LambdaFunction):
             log_group=self.logs_group_name,
             layers=self.layer_folders,
         )
+        # Its key is a digest, and each invoke asks for it.
+        if self._as_version is None or version != self._as_version:
+            self._as_version = version
+        return self._as_version
 
     def snapshot(self) -> dict[str, Any]:
         """All that a failed change has to put back, by `vars(function).update`."""

@@ -211,6 +211,7 @@ def test_provisioned_environments_are_counted_as_they_are(start: Start, tmp_path
     running.plane.provision(version, 2)
     wait_until(lambda: len(running.ledger.alive()) == 2)
     running.plane.invoke(version, request(version, invoked_arn=f"{version.arn}:live"))
+    store.refresh()
     begun = math.floor(store.now() / 3600) * 3600
     span = range(begun - 3600, begun + 3600, 7200)
 
