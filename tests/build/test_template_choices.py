@@ -10,6 +10,8 @@ from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from infra.cloud.rules import broken_rules
 from infra.cloud.transform import parameter_values, plain_template
@@ -125,27 +127,35 @@ def resources(choices: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=" + ".join)
-def test_two_choices_go_together(pair: tuple[str, str]) -> None:
-    """No cycle, and nothing refers to a resource that the choices leave out; or a rule refuses."""
-    choices = {**CHOICES[pair[0]], **CHOICES[pair[1]]}
-    template, values = transformed(choices)
-    assert bool(broken_rules(template, values)) == (pair in REFUSED)
+KNOWN = {"Alias", "Bucket", "GbSecond", "Ramp", "Request", "Signature", "ConfigName"}
+"""Names that `Fn::Sub` is given values for."""
+
+
+def check(choices: Mapping[str, str]) -> None:
+    """No cycle, and nothing refers to a resource that the choices leave out."""
     made = resources(choices)
     creation_order(made)
-    known = {
-        *made,
-        *template["Parameters"],
-        "Alias",
-        "Bucket",
-        "GbSecond",
-        "Ramp",
-        "Request",
-        "Signature",
-        "ConfigName",
-    }
+    known = {*made, *transformed(choices)[0]["Parameters"], *KNOWN}
     named = {name for name in references(list(made.values())) if not name.startswith("AWS::")}
     assert named <= known
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=" + ".join)
+def test_two_choices_go_together(pair: tuple[str, str]) -> None:
+    """Or a rule refuses them."""
+    choices = {**CHOICES[pair[0]], **CHOICES[pair[1]]}
+    assert bool(broken_rules(*transformed(choices))) == (pair in REFUSED)
+    check(choices)
+
+
+@settings(deadline=None)
+@given(st.sets(st.sampled_from(sorted(CHOICES))))
+def test_any_choices_go_together(names: set[str]) -> None:
+    """However many: those that no rule refuses by itself or in pairs, no rule refuses."""
+    choices = {key: value for name in sorted(names) for key, value in CHOICES[name].items()}
+    refused = any(set(pair) <= names for pair in (*REFUSED, *CONTRARY))
+    assert refused or not broken_rules(*transformed(choices))
+    check(choices)
 
 
 DEPLOYMENTS = plain("AllAtOnce", "PassThrough")["Parameters"]["DeploymentType"]["AllowedValues"]
