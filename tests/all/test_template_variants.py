@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from infra.cloud.deployed import DeployedStack, deployed
+from infra.cloud.sam import Sam, overrides
 from infra.cloud.sam_build import build, build_environment
 from warmer.errors import CloudError
 
@@ -72,11 +73,17 @@ def built() -> Path:
     return build(TEMPLATE, {}, environment=build_environment(True))
 
 
-def answered(stack: DeployedStack) -> dict[str, Any]:
-    """What the alias answers to one blank image."""
+@pytest.fixture(scope="module")
+def sam(stack: DeployedStack, tmp_path_factory: pytest.TempPathFactory) -> Sam:
+    """The real command line, for stacks beside that one."""
+    return Sam(stack.environment(), tmp_path_factory.mktemp("sam") / "sam.log")
+
+
+def answered(stack: DeployedStack, function: str = INFERENCE) -> dict[str, Any]:
+    """What the alias of a function answers to one blank image."""
     tensor = {"name": "image", "datatype": "FP32", "shape": [1, 8, 8], "data": [0] * 64}
     answer = stack.client("lambda").invoke(
-        FunctionName=INFERENCE, Qualifier="live", Payload=json.dumps({"inputs": [tensor]})
+        FunctionName=function, Qualifier="live", Payload=json.dumps({"inputs": [tensor]})
     )
     said: dict[str, Any] = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, said
@@ -99,6 +106,22 @@ def test_a_variant_is_deployed_and_answers(stack: DeployedStack, built: Path, va
     if variant not in ("reserved", "provisioned"):
         assert int(live(stack)) > int(before)
         assert len(stack.invocations(HOOK)) == hooks + 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_sam_deploys_a_variant(
+    stack: DeployedStack, built: Path, sam: Sam, request: pytest.FixtureRequest, variant: str
+) -> None:
+    """As a stack of its own, of what `sam build` made; it is gone when it is deleted."""
+    name = f"variant-{list(VARIANTS).index(variant)}"
+    formation = stack.client("cloudformation")
+    request.addfinalizer(lambda: formation.delete_stack(StackName=name))
+    sam.run(
+        *("deploy", "--template-file", str(built), "--stack-name", name, "--resolve-s3"),
+        *("--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"),
+        *overrides(VARIANTS[variant]),
+    )
+    assert answered(stack, f"{name}-inference")["model_name"] == "digits"
 
 
 def test_a_combination_that_aws_refuses_is_refused(stack: DeployedStack, built: Path) -> None:
