@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from warmer.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from warmer.fleet.uses import Uses
 
 __all__ = [
     "Decision",
@@ -70,6 +73,8 @@ class Look(NamedTuple):
 
     wave_at, heard: when its last wave was sent, and the replies to that; None and () for none.
     memory: what it handed over at its last look; empty at the first.
+    uses: users' requests since its last look, from the logs; None where those are not read, or not
+    now: then the next look that has them tells of all since the last one that had.
     """
 
     now: float
@@ -77,6 +82,7 @@ class Look(NamedTuple):
     heard: Sequence[Heard]
     memory: Mapping[str, float]
     history: History
+    uses: Uses | None = None
 
 
 class Decision(NamedTuple):
