@@ -51,8 +51,8 @@ def find_runtime(work: Path, python: str | None = None) -> tuple[str, Path]:
 def _runtime(folder: Path, executable: Path, version: str) -> Path:
     own = ROOT / ".tools" / "runtime"
     if own.exists() and runtime_python(own) == version:
-        return own
-    if not (folder / "ready").exists():
+        folder = own
+    elif not (folder / "ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
         python = folder / "bin" / "python"
         _run([executable, "-m", "venv", folder])
@@ -67,6 +67,8 @@ def _runtime(folder: Path, executable: Path, version: str) -> Path:
         _run([*install, "--constraint", _LOCKS / "runtime.txt", "awslambdaric", "boto3"])
         _run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "setuptools", "pip"])
         (folder / "ready").touch()
+    # A copied environment's byte-code is stale, and would be made again by every start.
+    _run([folder / "bin" / "python", "-m", "compileall", "-q", folder / "lib"])
     return folder
 
 

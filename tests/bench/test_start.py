@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import py_compile
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from infra.bench import start_packages
 from infra.bench.quota import Quotas
 from infra.bench.start import CONDITIONS, SMALL, parse, plan_of
 from infra.bench.start_packages import find_runtime
@@ -141,3 +144,24 @@ def test_a_python_that_is_not_here_is_refused(tmp_path: Path) -> None:
     """The message says how to get one."""
     with pytest.raises(BuildError, match=r"no Python 3\.99 on this machine.*pyenv and uv"):
         find_runtime(tmp_path, "3.99")
+
+
+def test_a_copied_runtime_does_not_compile_its_modules_at_every_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte-code that is older than its module is made anew before anything is measured."""
+    monkeypatch.setattr(start_packages, "ROOT", tmp_path)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    runtime = tmp_path / f"runtime-{version}"
+    module = runtime / "lib" / "client.py"
+    for folder in (runtime / "bin", module.parent):
+        folder.mkdir(parents=True)
+    (runtime / "bin" / "python").symlink_to(PYTHON)
+    (runtime / "ready").touch()
+    module.write_text("ONE = 1\n", encoding="utf-8")
+    compiled = Path(py_compile.compile(str(module), doraise=True))
+    before = compiled.read_bytes()
+    os.utime(module, (1, 1))
+
+    assert find_runtime(tmp_path, version) == (version, runtime)
+    assert compiled.read_bytes() != before
