@@ -159,7 +159,7 @@ def test_a_copied_runtime_does_not_compile_its_modules_at_every_start(
     (runtime / "bin" / "python").symlink_to(PYTHON)
     (runtime / "ready").touch()
     module.write_text("ONE = 1\n", encoding="utf-8")
-    compiled = Path(py_compile.compile(str(module), doraise=True))
+    compiled = Path(str(py_compile.compile(str(module), doraise=True)))
     before = compiled.read_bytes()
     os.utime(module, (1, 1))
 
