@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from io import BytesIO
+from io import BufferedReader, RawIOBase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -22,12 +22,14 @@ from werkzeug.wrappers import Request, Response
 
 from infra.cloud.function_url import FunctionUrlEndpoint
 from infra.cloud.function_urls import FunctionUrl
-from infra.cloud.invoke import SYNCHRONOUS_LIMIT_BYTES, InvokeEndpoint
+from infra.cloud.http_request import HttpRequest, HttpResponse
+from infra.cloud.invoke import INVOKE_PATH, SYNCHRONOUS_LIMIT_BYTES, InvokeEndpoint
+from infra.cloud.invoke_connection import Answer, InvokeConnection
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations/?")
 _URL_PATH = re.compile(r"/lambda-url/(?P<id>[^/]+)(?P<path>/.*)?")
 _URL_HOST = re.compile(r"(?P<id>[0-9a-f]{32})\.lambda-url\..*")
 # Requests to these do not change what is scheduled.
@@ -40,7 +42,7 @@ Describe = Callable[[], dict[str, Any]]
 
 
 class Front:
-    """A WSGI application."""
+    """A WSGI application; `invoke` answers what most invokes look like without WSGI."""
 
     def __init__(
         self,
@@ -69,11 +71,20 @@ class Front:
             self._changed()
         return answer
 
+    def invoke(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer an invoke; None where it is for a Function URL by its host."""
+        found = INVOKE_PATH.fullmatch(request.path.partition("?")[0])
+        if found is None or _URL_HOST.fullmatch(request.headers.get("host", "")):
+            return None
+        return self._invoke(request, unquote(found["name"]))
+
     def _ours(self, environ: WSGIEnvironment, path: str) -> Response | None:
         if by_host := _URL_HOST.fullmatch(environ.get("HTTP_HOST", "")):
             return self._to_url(environ, by_host["id"], path)
-        if invoke := _INVOKE.fullmatch(path):
-            return self._invoke(Request(environ), unquote(invoke["name"]))
+        if invoke := INVOKE_PATH.fullmatch(path):
+            answer = self._invoke(_as_invoke(Request(environ)), unquote(invoke["name"]))
+            content_type = None if answer.status == 204 else "application/json"
+            return Response(answer.body, answer.status, answer.headers, content_type=content_type)
         if by_path := _URL_PATH.fullmatch(path):
             return self._to_url(environ, by_path["id"], by_path["path"] or "/")
         if view := self._views.get(path):
@@ -88,10 +99,23 @@ class Front:
         return self._function_url(Request(environ), url, path)
 
 
+def _as_invoke(request: Request) -> HttpRequest:
+    """Its body is not read where its length says already that it is too large."""
+    length = request.content_length or 0
+    body = request.get_data() if length <= SYNCHRONOUS_LIMIT_BYTES else b""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    path = f"{request.path}?{request.query_string.decode('latin-1')}"
+    return HttpRequest(request.method, path, headers, body, max(length, len(body)))
+
+
 class FrontServer(ThreadedWSGIServer):
-    """Ends the connections that are still open when it is closed."""
+    """Ends the connections that are still open when it is closed.
+
+    invoke: answers invokes; until it is set, all go to the WSGI application.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.invoke: Answer = lambda _: None
         self._open: dict[socket.socket, threading.Thread] = {}
         super().__init__(*arguments, **options)
 
@@ -123,42 +147,36 @@ class FrontRequestHandler(MotoRequestHandler):
     # A response leaves in one segment, not a header first and a body 40 ms later.
     disable_nagle_algorithm = True
     wbufsize = -1
+    server: FrontServer
+    rfile: BufferedReader
 
-    def run_wsgi(self) -> None:
-        """Answer one request."""
-        length = self._invoke_bytes()
-        if length is None:
-            super().run_wsgi()
-            return
-        body = self.rfile.read(length)
-        if len(body) < length:  # the caller has gone
-            self.close_connection = True
-            return
-        self.environ = environ = self.make_environ()
-        environ["wsgi.input"] = BytesIO(body)
-        try:
-            response = Response.from_app(self.server.app, environ, buffered=True)
-        except Exception:
-            self.send_error(500)  # and it is told of where the server tells of errors
-            raise
-        content = response.get_data()
-        self.send_response(response.status_code)
-        for name, value in response.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-        self.wfile.flush()
-
-    def _invoke_bytes(self) -> int | None:
-        """The size of an invoke's body; None for all else, and where it is not read as a whole."""
-        length = self.headers.get("Content-Length", "")
-        if self.command != "POST" or not _INVOKE.fullmatch(self.path.partition("?")[0]):
-            return None
-        if "Transfer-Encoding" in self.headers or "Expect" in self.headers:
-            return None
-        if not (length.isascii() and length.isdecimal() and len(length) < 10):
-            return None
-        return int(length) if int(length) <= SYNCHRONOUS_LIMIT_BYTES else None
+    def handle(self) -> None:
+        """Answer invokes, and then one request of another kind."""
+        with suppress(ConnectionError):  # the caller has gone
+            begun = InvokeConnection(self.connection, self.server.invoke).serve()
+            if begun:
+                self.rfile.close()
+                self.rfile = BufferedReader(_Begun(begun, self.connection))
+                super().handle()
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
         """One line a request would drown what matters."""
+
+
+class _Begun(RawIOBase):
+    """What comes over a connection of which something was read before."""
+
+    def __init__(self, begun: bytes, connection: socket.socket) -> None:
+        self._begun = begun
+        self._connection = connection
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        if not self._begun:
+            return self._connection.recv_into(buffer)
+        into = memoryview(buffer).cast("B")
+        count = min(len(into), len(self._begun))
+        into[:count], self._begun = self._begun[:count], self._begun[count:]
+        return count

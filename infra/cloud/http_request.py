@@ -1,25 +1,26 @@
 """Reads HTTP/1.1 requests from the bytes of one connection, and writes responses.
 
-Only what the Lambda Runtime API needs: no pipelining beyond reading one request after another.
+Only what the Lambda Runtime API and invokes need: no pipelining beyond reading one request after
+another. RFC 9112, "HTTP/1.1", is the source of what a request may look like.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.client import responses as _REASONS
 
-__all__ = ["HttpRequest", "MalformedRequest", "RequestParser", "response_bytes"]
+__all__ = [
+    "HttpRequest",
+    "HttpResponse",
+    "MalformedRequest",
+    "RequestParser",
+    "read_head",
+    "response_bytes",
+]
 
 # A runtime may send an X-Ray error cause of up to 1 MiB as a header.
 _LONGEST_HEAD = 2 * 1024 * 1024
-_REASONS = {
-    200: "OK",
-    202: "Accepted",
-    400: "Bad Request",
-    403: "Forbidden",
-    404: "Not Found",
-    413: "Payload Too Large",
-}
 
 
 class MalformedRequest(Exception):
@@ -30,7 +31,8 @@ class MalformedRequest(Exception):
 class HttpRequest:
     """One request. Header names are in lower case; `body_bytes` is the size of the whole body.
 
-    A body over the parser's limit is not kept: `body` is then empty.
+    path: as it stands in the request line, with its query. A header that came twice has both
+    values, with a comma between. A body over the parser's limit is not kept: `body` is then empty.
     """
 
     method: str
@@ -38,6 +40,15 @@ class HttpRequest:
     headers: Mapping[str, str]
     body: bytes
     body_bytes: int
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """One response; JSON by default."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class RequestParser:
@@ -80,18 +91,8 @@ class RequestParser:
             if len(self._data) > _LONGEST_HEAD:
                 raise MalformedRequest("the headers are longer than 2 MiB")
             return False
-        first, *lines = self._data[:end].decode("latin-1").split("\r\n")
+        self._head = _, _, headers = read_head(self._data[:end])
         del self._data[: end + 4]
-        parts = first.split(" ")
-        if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
-            raise MalformedRequest(f"{first[:80]!r} is no request line")
-        headers: dict[str, str] = {}
-        for line in lines:
-            name, colon, value = line.partition(":")
-            if not colon:
-                raise MalformedRequest(f"{line[:80]!r} is no header")
-            headers[name.strip().lower()] = value.strip()
-        self._head = parts[0], parts[1], headers
         self.expects_continue = headers.get("expect", "").lower() == "100-continue"
         return True
 
@@ -128,14 +129,32 @@ class RequestParser:
         self._seen += count
 
 
+def read_head(data: bytes | bytearray) -> tuple[str, str, dict[str, str]]:
+    """Method, path and headers from all before the empty line. Raises MalformedRequest."""
+    first, *lines = data.decode("latin-1").split("\r\n")
+    parts = first.split(" ")
+    if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
+        raise MalformedRequest(f"{first[:80]!r} is no request line")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise MalformedRequest(f"{line[:80]!r} is no header")
+        name, value = name.strip().lower(), value.strip()
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return parts[0], parts[1], headers
+
+
 def response_bytes(
     status: int, body: bytes = b"", headers: Mapping[str, str] | None = None
 ) -> bytes:
     """A whole response, to be sent at once; JSON by default. Line breaks in headers are blanks."""
-    lines = [f"HTTP/1.1 {status} {_REASONS[status]}", f"Content-Length: {len(body)}"]
+    text = f"HTTP/1.1 {status} {_REASONS[status]}\r\n"
+    if status != 204:  # which has no content, and therefore no length of it
+        text += f"Content-Length: {len(body)}\r\n"
     for name, value in (headers or {}).items():
         # JSON text may hold line breaks between its tokens; a header ends at one.
-        lines.append(f"{name}: {value}".replace("\r", " ").replace("\n", " "))
+        text += f"{name}: {value}".replace("\r", " ").replace("\n", " ") + "\r\n"
     if "Content-Type" not in (headers or {}):
-        lines.append("Content-Type: application/json")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+        text += "Content-Type: application/json\r\n"
+    return (text + "\r\n").encode() + body

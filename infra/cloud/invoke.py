@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import parse_qs
 
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import lambda_backends
-from werkzeug.wrappers import Request, Response
 
 from infra.cloud.background import EventInvokes
 from infra.cloud.dataplane import DataPlane
 from infra.cloud.failure import RestoreFailed
 from infra.cloud.function import Invocation, InvocationKind, Outcome
 from infra.cloud.functions import LocalLambda, Resolved
+from infra.cloud.http_request import HttpRequest, HttpResponse
 from infra.cloud.refusal import InvokeRefused, refusal
 from warmer.errors import CloudError, Throttled
 
@@ -24,6 +26,8 @@ from warmer.errors import CloudError, Throttled
 SYNCHRONOUS_LIMIT_BYTES = 6 * 1024 * 1024
 ASYNCHRONOUS_LIMIT_BYTES = 1024 * 1024
 CLIENT_CONTEXT_LIMIT_BYTES = 3_583
+
+INVOKE_PATH = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations/?")
 
 
 class Invoker:
@@ -97,55 +101,59 @@ class InvokeEndpoint:
         self._invoker = invoker
         self._events = events
         self._region = region
-        self._kinds: dict[str, Callable[[Request, Resolved], Response]] = {
+        self._kinds: dict[str, Callable[[HttpRequest, Resolved], HttpResponse]] = {
             "RequestResponse": self._request_response,
             "Event": self._event,
             "DryRun": self._dry_run,
         }
 
-    def __call__(self, request: Request, reference: str) -> Response:
+    def __call__(self, request: HttpRequest, reference: str) -> HttpResponse:
         """Answer one request."""
         try:
-            kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+            kind = request.headers.get("x-amz-invocation-type", "RequestResponse")
             if kind not in self._kinds:
                 raise InvokeRefused(
                     400, "InvalidParameterValueException", f"InvocationType is {kind}"
                 )
             _check_size(request, kind)
             target = self._invoker.resolve(
-                self._region_of(request), reference, request.args.get("Qualifier")
+                self._region_of(request), reference, _qualifier(request.path)
             )
             return self._kinds[kind](request, target)
         except InvokeRefused as error:
             return refusal(error)
 
-    def _request_response(self, request: Request, target: Resolved) -> Response:
-        context = client_context(request.headers.get("X-Amz-Client-Context"))
+    def _request_response(self, request: HttpRequest, target: Resolved) -> HttpResponse:
+        context = client_context(request.headers.get("x-amz-client-context"))
         outcome = self._invoker.run(target, _payload(request), "request", context)
-        response = Response(outcome.payload, 200, content_type="application/json")
-        response.headers["x-amzn-RequestId"] = outcome.request_id
-        response.headers["X-Amz-Executed-Version"] = outcome.executed_version
+        headers = {
+            "x-amzn-RequestId": outcome.request_id,
+            "X-Amz-Executed-Version": outcome.executed_version,
+        }
         if outcome.function_error:
-            response.headers["X-Amz-Function-Error"] = outcome.function_error
-        if request.headers.get("X-Amz-Log-Type") == "Tail":
-            response.headers["X-Amz-Log-Result"] = base64.b64encode(outcome.log_tail).decode()
-        return response
+            headers["X-Amz-Function-Error"] = outcome.function_error
+        if request.headers.get("x-amz-log-type") == "Tail":
+            headers["X-Amz-Log-Result"] = base64.b64encode(outcome.log_tail).decode()
+        return HttpResponse(200, outcome.payload, headers)
 
-    def _event(self, request: Request, target: Resolved) -> Response:
+    def _event(self, request: HttpRequest, target: Resolved) -> HttpResponse:
         # An asynchronous invoke does not carry its client context on.
         request_id = self._events.submit(self._region_of(request), target, _payload(request))
-        response = Response(b"", 202)
-        response.headers["x-amzn-RequestId"] = request_id
-        return response
+        return HttpResponse(202, b"", {"x-amzn-RequestId": request_id})
 
-    def _dry_run(self, request: Request, target: Resolved) -> Response:
+    def _dry_run(self, request: HttpRequest, target: Resolved) -> HttpResponse:
         del request, target
-        return Response(b"", 204)
+        return HttpResponse(204)
 
-    def _region_of(self, request: Request) -> str:
+    def _region_of(self, request: HttpRequest) -> str:
         """The region that the request was signed for."""
-        scope = request.headers.get("Authorization", "").partition("Credential=")[2].split("/")
+        scope = request.headers.get("authorization", "").partition("Credential=")[2].split("/")
         return scope[2] if len(scope) > 3 else self._region
+
+
+def _qualifier(path: str) -> str | None:
+    query = path.partition("?")[2]
+    return parse_qs(query).get("Qualifier", [None])[0] if query else None
 
 
 def client_context(header: str | None) -> str | None:
@@ -178,8 +186,8 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _payload(request: Request) -> bytes:
-    body = request.get_data() or b"{}"
+def _payload(request: HttpRequest) -> bytes:
+    body = request.body or b"{}"
     try:
         _json(body)
     except ValueError as error:
@@ -191,9 +199,9 @@ def _payload(request: Request) -> bytes:
     return body
 
 
-def _check_size(request: Request, kind: str) -> None:
+def _check_size(request: HttpRequest, kind: str) -> None:
     limit = ASYNCHRONOUS_LIMIT_BYTES if kind == "Event" else SYNCHRONOUS_LIMIT_BYTES
-    if (request.content_length or 0) > limit:
+    if request.body_bytes > limit:
         raise InvokeRefused(
             413,
             "RequestTooLargeException",

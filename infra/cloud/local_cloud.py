@@ -180,13 +180,14 @@ class LocalCloud:
         self._deployments = DeploySettings(self.clock, self._deliver)
         codedeploy_api.install(self._deployments)
         self._schedules = Schedules(self.clock, self._deliver, destinations.send)
-        self._server.app = Front(
+        front = Front(
             InvokeEndpoint(self._invoker, self._events, REGION),
             FunctionUrlEndpoint(self._invoker, REGION, DEFAULT_ACCOUNT_ID),
             control.urls,
             self._schedules.changed,
             {"/_warmer/status": self.status, "/_warmer/ledger": self.ledger.as_dict},
         )
+        self._server.app, self._server.invoke = front, front.invoke
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="front", daemon=True
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from werkzeug.wrappers import Response
+from infra.cloud.http_request import HttpResponse
 
 
 class InvokeRefused(Exception):
@@ -18,11 +18,9 @@ class InvokeRefused(Exception):
         super().__init__(message)
 
 
-def refusal(error: InvokeRefused) -> Response:
+def refusal(error: InvokeRefused) -> HttpResponse:
     """The answer that Lambda gives for a refused invoke."""
     body: dict[str, Any] = {"Type": "User", "message": str(error), "Message": str(error)}
     if error.reason:
         body["Reason"] = error.reason
-    response = Response(json.dumps(body), error.status, content_type="application/json")
-    response.headers["x-amzn-ErrorType"] = error.kind
-    return response
+    return HttpResponse(error.status, json.dumps(body).encode(), {"x-amzn-ErrorType": error.kind})
