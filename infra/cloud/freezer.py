@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Protocol
 
@@ -39,37 +40,46 @@ class NamespaceFreezer:
     def __init__(self, init_pid: int) -> None:
         # A folder of /proc serves as a pidfd: no number is looked up again, so none can be reused.
         self._proc = os.open(f"/proc/{init_pid}/root/proc", os.O_RDONLY | os.O_DIRECTORY)
-        self._stopped: set[str] = set()
+        self._known: dict[str, int] = {}
 
     def freeze(self) -> None:
-        """Stop every process; one that was being started meanwhile is found by looking again."""
-        self._stopped = set()
-        while found := set(self._processes()) - self._stopped:
-            for name in found:
-                self._signal(name, signal.SIGSTOP)
-            self._stopped |= found
+        """Stop every process; one that was being started meanwhile is found by looking again.
+
+        Those known from before come first: mostly there are no others, and one look is enough.
+        """
+        self._signal(signal.SIGSTOP, list(self._known))
+        while new := self._processes() - self._known.keys():
+            self._open(new)
+            self._signal(signal.SIGSTOP, new)
 
     def thaw(self) -> None:
         """Let every process go on. None can have been started since it was frozen."""
-        for name in self._stopped:
-            self._signal(name, signal.SIGCONT)
+        self._signal(signal.SIGCONT, list(self._known))
 
     def close(self) -> None:
-        """Close the folder."""
+        """Close the folders."""
+        for process in self._known.values():
+            os.close(process)
+        self._known.clear()
         os.close(self._proc)
 
-    def _processes(self) -> list[str]:
-        with os.scandir(self._proc) as entries:
-            names = [entry.name for entry in entries]
-        return [name for name in names if name.isdigit() and name != "1"]
+    def _processes(self) -> set[str]:
+        return {name for name in os.listdir(self._proc) if name.isdecimal() and name != "1"}
 
-    def _signal(self, name: str, number: signal.Signals) -> None:
-        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-            process = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._proc)
+    def _open(self, names: Iterable[str]) -> None:
+        for name in names:
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                self._known[name] = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._proc)
+
+    def _signal(self, number: signal.Signals, names: Iterable[str]) -> None:
+        for name in names:
+            process = self._known.get(name)
+            if process is None:
+                continue
             try:
                 signal.pidfd_send_signal(process, number)
-            finally:
-                os.close(process)
+            except ProcessLookupError:  # it has ended; its number may be another's some day
+                os.close(self._known.pop(name))
 
 
 class GroupFreezer:

@@ -44,6 +44,7 @@ _UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 _AS_USER = ("--user", "--map-root-user")
 # Creating namespaces and mounts takes some 20 ms; a machine under load may need far longer.
 _START_LIMIT_SECONDS = 30.0
+_LONGEST_PROC_FILE = 65536
 
 
 def _namespace_command(user_namespace: bool) -> tuple[str, ...]:
@@ -154,12 +155,9 @@ class Sandbox:
 
     def _processes(self) -> list[str]:
         """/proc folders of the function and what it started."""
-        children = Path(f"/proc/{self.function_pid}/task/{self.function_pid}/children")
-        try:
-            others = children.read_text().split()
-        except OSError:
-            others = []  # gone, or a kernel without CONFIG_PROC_CHILDREN
-        return [str(self.function_pid), *others]
+        children = f"/proc/{self.function_pid}/task/{self.function_pid}/children"
+        # Empty once it is gone, and on a kernel without CONFIG_PROC_CHILDREN.
+        return [str(self.function_pid), *_read(children).decode().split()]
 
     def freeze(self) -> None:
         """Stop everything inside, as far as `infra.cloud.freezer` says."""
@@ -219,12 +217,22 @@ def _send(pid: int, number: signal.Signals) -> bool:
 
 
 def _peak_kilobytes(pid: str) -> int:
-    try:
-        status = Path(f"/proc/{pid}/status").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    _, found, rest = status.partition(b"VmHWM:")
+    _, found, rest = _read(f"/proc/{pid}/status").partition(b"VmHWM:")
     return int(rest.split(None, 1)[0]) if found else 0
+
+
+def _read(path: str) -> bytes:
+    """A short file of /proc; nothing where there is none. Each invoke reads two."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+    try:
+        return os.read(descriptor, _LONGEST_PROC_FILE)
+    except ProcessLookupError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 class SandboxFactory:
