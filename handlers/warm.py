@@ -8,6 +8,8 @@
                                    or not set: what replies teach, at first 300
     WARMER_POLICY                  when to hold how many of a target's number, such as auto or
                                    auto:rate=0.01; without it, the number at all times
+    WARMER_USES                    from where a policy learns of users' requests: logs, where the
+                                   role may read them, else metrics; or metrics
     WARMER_MEMORY_TABLE            DynamoDB table in which it remembers; without it, its process
 
 The event may say which shard of the targets a run is for (`warmer.fleet.trigger`). Runs over the
@@ -115,6 +117,13 @@ UPKEEP = Upkeep(
 if SETTINGS.policy:
     policy = policy_from_text(SETTINGS.policy)
     UPKEEP.guidance = Guidance(SETTINGS.policy, policy, METRICS)
+    if SETTINGS.uses == "logs" and not policy.timed:
+        from warmer.aws.logs import LogReader
+        from warmer.fleet.use_log import UseLog
+
+        logs = LogReader()
+        logs.prepare()
+        UPKEEP.guidance.use_log = UseLog(logs)
 
 for part in (SOURCES, FUNCTIONS, MEMORY, SENDER):
     part.prepare()
@@ -123,14 +132,14 @@ for part in (SOURCES, FUNCTIONS, MEMORY, SENDER):
 def handler(event: object, context: Context) -> dict[str, object]:
     """Keep all targets warm until the next run, or those of the shard that the event names.
 
-    Returns `{"ok": bool, "waves": [...], "left_alone": [...], "problems": [...]}`: a wave's report
-    for each version that needed one, each one that did not with the reason, and what went wrong
-    beside waves. Alarms belong on the metrics PingsFailed, and EnvironmentsProven below
-    EnvironmentsAsked, which WARMER_METRICS_NAMESPACE turns on. Raises ConfigurationError or
-    ServiceError when there are no targets to be had, and InvokeError when none could be reached
-    at all (no network, no permission, no such function, no time), so that Lambda counts an error of
-    the warmer itself. A run that may not be, since another is under way or has been, sends nothing
-    and says why in `skipped`.
+    Returns `{"ok": bool, "waves": [...], "left_alone": [...], "problems": [...], "notes": [...]}`:
+    a wave's report for each version that needed one, each one that did not with the reason, what
+    went wrong beside waves, and which logs could not be read for a policy. Alarms belong on the
+    metrics PingsFailed, and EnvironmentsProven below EnvironmentsAsked, which
+    WARMER_METRICS_NAMESPACE turns on. Raises ConfigurationError or ServiceError when there are no
+    targets to be had, and InvokeError when none could be reached at all (no network, no permission,
+    no such function, no time), so that Lambda counts an error of the warmer itself. A run that may
+    not be, since another is under way or has been, sends nothing and says why in `skipped`.
     """
     trigger = Trigger.read(event)
     seconds = context.get_remaining_time_in_millis() / 1000
@@ -155,6 +164,7 @@ def _run(trigger: Trigger, seconds: float, context: Context) -> dict[str, object
         "waves": [wave.as_dict() for wave in report.waves],
         "left_alone": [decision.as_dict() for decision in report.left_alone],
         "problems": problems,
+        "notes": list(report.notes),
     }
 
 
@@ -173,6 +183,8 @@ def _record(report: UpkeepReport, problems: Sequence[str], warmer: str) -> None:
             emit(asked, {"Warmer": warmer}, {"function": str(decision.subject.target)})
     for problem in problems:
         log("problem", {"problem": problem}, "WARNING")
+    for note in report.notes:
+        log("note", {"note": note})
 
 
 def _record_wave(report: WaveReport, warmer: str) -> None:

@@ -56,7 +56,8 @@ class Environment:
     AWS_LAMBDA_INITIALIZATION_TYPE (on-demand, provisioned-concurrency, snap-start or
     lambda-managed-instances; "unknown" outside Lambda, where `on_lambda` is false). `init_ms` is
     the time from process start until the handler was ready, 0 before that. `invocations` counts
-    user requests and `pings` pings since INIT. Times are wall-clock: Lambda freezes an idle
+    user requests and `pings` pings since INIT. `log_group` is where Lambda writes its log, "" where
+    it does not say (under SnapStart, outside Lambda). Times are wall-clock: Lambda freezes an idle
     environment, and the kernel's monotonic clock need not run meanwhile.
 
     `clock` gives Unix seconds, `age_seconds` the process's age at construction (default: measured),
@@ -75,6 +76,7 @@ class Environment:
         self.function_version = variables.get("AWS_LAMBDA_FUNCTION_VERSION", "")
         memory = variables.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
         self.memory_mb = int(memory) if memory.isdecimal() and len(memory) < 10 else 0
+        self.log_group = variables.get("AWS_LAMBDA_LOG_GROUP_NAME", "")
         self.init_ms = 0.0
         self.invocations = 0
         self.pings = 0

@@ -122,6 +122,7 @@ def _answer_ping(
             models=_reports(here.models),
             functions=_reports(here.functions),
             memory_mb=here.memory_mb,
+            log_group=here.log_group,
         ).as_dict()
     finally:
         here.invocation_ended()

@@ -82,7 +82,7 @@ class Reply(Record):
     held, `primed_ms` how long it primed before that what INIT had no time for. `models` maps each
     loaded model's name to its priming report, and `functions` that of each function that
     `warmer.prime` registered. `memory_mb` is the function's memory, by which Lambda bills (0:
-    unknown).
+    unknown), `log_group` where its log is ("": unknown).
     """
 
     environment: str
@@ -104,6 +104,7 @@ class Reply(Record):
     models: Mapping[str, Mapping[str, object]] = {}
     functions: Mapping[str, Mapping[str, object]] = {}
     memory_mb: int = 0
+    log_group: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """The reply as a JSON-able object: what the function returns."""
@@ -304,4 +305,5 @@ _REPLY_FIELDS: Mapping[str, _Field] = {
     "models": (_is_reports, "an object of objects"),
     "functions": (_is_reports, "an object of objects"),
     "memory_mb": _COUNT,
+    "log_group": (lambda value: isinstance(value, str), "a string"),
 }

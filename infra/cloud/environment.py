@@ -76,7 +76,7 @@ class Environment:
         self.state: State = "new"
         self.end_reason = "exited"
         self.stream = LogStream(
-            version.logs_to, report.stream_name(version.version, self.id, datetime.now(UTC))
+            version.logs_to, report.stream_name(version, self.id, datetime.now(UTC))
         )
         self._host = host
         self._api = RuntimeApi()

@@ -8,8 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from moto.logs import urls
-from moto.logs.exceptions import InvalidParameterException
+from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
 from moto.logs.models import LogsBackend, logs_backends
+
+from infra.cloud.log_filter import Matches, matcher
+
+MOST_EVENTS = 10_000
+MOST_BYTES = 1024 * 1024
+"""What a page of FilterLogEvents may hold (CloudWatch Logs API reference, "FilterLogEvents")."""
 
 Observe = Callable[[str, Sequence[tuple[int, str]]], None]
 
@@ -39,6 +45,81 @@ class LocalLogs(LogsBackend):
         super().put_subscription_filter(
             log_group_name, filter_name, filter_pattern, destination_arn, role_arn
         )
+
+    def filter_log_events(  # noqa: PLR0913 - moto's own
+        self,
+        log_group_name: str,
+        log_stream_names: list[str],
+        start_time: int,
+        end_time: int,
+        limit: int | None,
+        next_token: str | None,
+        filter_pattern: str,
+        interleaved: bool,
+    ) -> tuple[list[dict[str, Any]], str | None, list[dict[str, Any]]]:
+        """FilterLogEvents: of all streams, by time, in pages; a page goes on after the last event.
+
+        AWS takes `interleaved` for true, whatever it is (API reference).
+        """
+        del interleaved
+        if log_group_name not in self.groups:
+            raise ResourceNotFoundException()
+        if limit is not None and not 1 <= limit <= MOST_EVENTS:
+            constraint = f"Member must have value between 1 and {MOST_EVENTS}"
+            raise InvalidParameterException(constraint=constraint, parameter="limit", value=limit)
+        streams = self.groups[log_group_name].streams
+        names = [name for name in list(streams) if not log_stream_names or name in log_stream_names]
+        matches = matcher(filter_pattern)
+        found = [
+            {**event, "logStreamName": name}
+            for name in names
+            for event in _matching(streams[name].events, start_time, end_time, matches)
+        ]
+        found.sort(key=_order)
+        if next_token:
+            last = _order_of(next_token)
+            found = [event for event in found if _order(event) > last]
+        page = _page(found, limit or MOST_EVENTS)
+        token = _token(page[-1]) if len(page) < len(found) else None
+        searched = [{"logStreamName": name, "searchedCompletely": token is None} for name in names]
+        return page, token, searched
+
+
+def _matching(
+    events: Sequence[Any], start: int | None, end: int | None, matches: Matches
+) -> list[dict[str, Any]]:
+    return [
+        event.to_filter_dict()
+        for event in list(events)
+        if (not start or event.timestamp >= start)
+        and (not end or event.timestamp <= end)
+        and matches(event.message)
+    ]
+
+
+def _order(event: dict[str, Any]) -> tuple[int, int]:
+    return int(event["timestamp"]), int(event["eventId"])
+
+
+def _token(event: dict[str, Any]) -> str:
+    return f"f/{event['timestamp']}/{event['eventId']}"
+
+
+def _order_of(token: str) -> tuple[int, int]:
+    try:
+        _, at, number = token.split("/")
+        return int(at), int(number)
+    except ValueError as error:
+        raise InvalidParameterException("The specified nextToken is invalid.") from error
+
+
+def _page(events: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    size = 0
+    for place, event in enumerate(events[:limit]):
+        size += len(event["message"])
+        if size > MOST_BYTES and place:
+            return events[:place]
+    return events[:limit]
 
 
 def install() -> None:

@@ -26,9 +26,16 @@ __all__ = [
 ]
 
 
-def stream_name(version: str, environment: str, now: datetime) -> str:
-    """The log stream of an environment (32 hexadecimal digits) that begins at `now`."""
-    return f"{now.astimezone(UTC):%Y/%m/%d}/[{version}]{environment}"
+def stream_name(version: FunctionVersion, environment: str, now: datetime) -> str:
+    """The log stream of an environment (32 hexadecimal digits) that begins at `now`.
+
+    In another log group than the function's default it says whose it is (Lambda developer guide,
+    "Configuring CloudWatch log groups", which has the environment in brackets there).
+    """
+    day = f"{now.astimezone(UTC):%Y/%m/%d}"
+    if version.logs_to == f"/aws/lambda/{version.name}":
+        return f"{day}/[{version.version}]{environment}"
+    return f"{day}/{version.name}[{version.version}][{environment}]"
 
 
 def init_start_line(version: FunctionVersion) -> str:

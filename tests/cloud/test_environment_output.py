@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.cloud.failure import exit_message
-from infra.cloud.function import Outcome
+from infra.cloud.function import FunctionVersion, Outcome
 from infra.cloud.output import OutputParser
 from infra.cloud.report import report_line, stream_name, timeout_line
 
@@ -115,7 +117,13 @@ def test_report_lines_are_lambdas() -> None:
 def test_streams_and_time_outs_are_named_as_lambda_names_them() -> None:
     """A stream has the date, the version and 32 digits; a time-out has its moment and length."""
     now = datetime(2026, 11, 22, 1, 2, 3, 4567, UTC)
-    assert stream_name("7", "ab" * 16, now) == "2026/11/22/[7]" + "ab" * 16
+    version = FunctionVersion(
+        account_id="1", region="r", name="f", version="7", handler="a.b", runtime="python3.13",
+        code=Path(), code_sha256="",
+    )  # fmt: skip
+    shared = replace(version, log_group="shared")
+    assert stream_name(version, "ab" * 16, now) == "2026/11/22/[7]" + "ab" * 16
+    assert stream_name(shared, "ab" * 16, now) == "2026/11/22/f[7][" + "ab" * 16 + "]"
     assert timeout_line("id", 3.0, now) == (
         "2026-11-22T01:02:03.004Z id Task timed out after 3.00 seconds\n\n"
     )

@@ -53,8 +53,8 @@ class InvokeReply:
 
     `status` is the HTTP status, `function_error` Lambda's `FunctionError` (None: the function
     returned), `payload` the returned value or error as JSON, `executed_version` the version that
-    ran ("" if unknown). `sent_at` (just before the request went to the connection) and
-    `received_at` are seconds of the monotonic clock.
+    ran ("" if unknown), `request_id` how its log calls the request. `sent_at` (just before the
+    request went to the connection) and `received_at` are seconds of the monotonic clock.
     """
 
     status: int
@@ -63,6 +63,7 @@ class InvokeReply:
     executed_version: str
     sent_at: float
     received_at: float
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ class LambdaInvoker:
             executed_version=response.headers.get("x-amz-executed-version", ""),
             sent_at=sent_at,
             received_at=response.received_at,
+            request_id=response.headers.get("x-amzn-requestid", ""),
         )
 
     async def _exchange(self, connection: Connection, signed: SignedInvoke) -> Response:

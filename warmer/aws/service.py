@@ -19,20 +19,26 @@ ANSWER_TIMEOUT_SECONDS = 5.0
 """The longest silence of a service. These are small questions: who waits longer has a problem."""
 
 ATTEMPTS = 2
-"""How often a question is asked in all, by botocore's own rules of what may be asked again."""
 
 
 class Service:
     """A boto3 client that is made when it is first needed, and whose errors are ours.
 
     `name` is boto3's name of the service. `region` and `endpoint_url` default to what boto3 finds
-    in the environment and its files. Thread-safe.
+    in the environment and its files. `attempts` (default 2) is how often a question is asked in
+    all, by botocore's own rules of what may be asked again. Thread-safe.
     """
 
     def __init__(
-        self, name: str, *, region: str | None = None, endpoint_url: str | None = None
+        self,
+        name: str,
+        *,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self.name = name
+        self._attempts = attempts
         self._region = region
         self._endpoint_url = endpoint_url
         self._client: Any = None
@@ -47,7 +53,7 @@ class Service:
                 config = Config(
                     connect_timeout=CONNECT_TIMEOUT_SECONDS,
                     read_timeout=ANSWER_TIMEOUT_SECONDS,
-                    retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+                    retries={"total_max_attempts": self._attempts, "mode": "standard"},
                 )
                 self._client = new_client(self.name, config, self._region, self._endpoint_url)
 

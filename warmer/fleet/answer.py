@@ -21,7 +21,7 @@ class Answer(NamedTuple):
 
     `outcome` is PROVEN for any reply that counts; the wave tells duplicates and wrong versions.
     `problem` is a sentence, empty for PROVEN. `sent_at` and `received_at` are monotonic seconds
-    (0: unknown).
+    (0: unknown), `request_id` is how the function's log calls the ping, "" where none ran.
     """
 
     outcome: Outcome
@@ -31,6 +31,7 @@ class Answer(NamedTuple):
     sent_at: float = 0.0
     received_at: float = 0.0
     throttle_reason: str = ""
+    request_id: str = ""
 
     @property
     def held_ms(self) -> float:
@@ -78,7 +79,8 @@ async def answer_to(invoker: Invoker, target: Target, ping: Ping, signed: Signed
     outcome, problem = _verdict(target, ping, reply, said)
     counted = said if outcome is Outcome.PROVEN and isinstance(said, Reply) else None
     version = reply.executed_version or (counted.function_version if counted else "")
-    return Answer(outcome, problem, counted, version, reply.sent_at, reply.received_at)
+    times = reply.sent_at, reply.received_at
+    return Answer(outcome, problem, counted, version, *times, request_id=reply.request_id)
 
 
 def unprimed(replies: Iterable[Reply]) -> dict[str, str]:

@@ -16,6 +16,7 @@ SCHEDULE_KEY = "WARMER_SCHEDULE"
 IDLE_KEY = "WARMER_IDLE_LIFETIME_SECONDS"
 TABLE_KEY = "WARMER_MEMORY_TABLE"
 POLICY_KEY = "WARMER_POLICY"
+USES_KEY = "WARMER_USES"
 
 DEFAULT_IDLE_SECONDS = 300.0
 """The shortest idle lifetime that was seen; AWS publishes none. Counting on more saves pings, and
@@ -29,13 +30,15 @@ class UpkeepSettings:
     WARMER_SCHEDULE is the schedule's expression, WARMER_IDLE_LIFETIME_SECONDS at most a day (0, or
     not set: None, it is learnt from replies), WARMER_MEMORY_TABLE a DynamoDB table's name (default:
     none). WARMER_POLICY is a policy as `warmer simulate` takes it, such as auto:rate=0.01 (default:
-    none is asked, and every target gets its number).
+    none is asked, and every target gets its number). WARMER_USES says from where it learns of
+    users' requests: logs (the default), or metrics.
     """
 
     schedule: Schedule | None = None
     idle_seconds: float | None = None
     table: str = ""
     policy: str = ""
+    uses: str = "logs"
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> UpkeepSettings:
@@ -45,6 +48,7 @@ class UpkeepSettings:
             read_idle_seconds(variables),
             variables.get(TABLE_KEY, ""),
             _policy(variables.get(POLICY_KEY, "")),
+            _uses(variables.get(USES_KEY, "")),
         )
 
 
@@ -62,6 +66,13 @@ def _policy(text: str) -> str:
     except ConfigurationError as error:
         raise ConfigurationError(POLICY_KEY, text, error.expected) from error
     return text
+
+
+def _uses(text: str) -> str:
+    if text not in ("", "logs", "metrics"):
+        expected = "logs, which are read for nothing, or metrics, of which each costs $0.00001"
+        raise ConfigurationError(USES_KEY, text, expected)
+    return text or "logs"
 
 
 def read_idle_seconds(variables: Mapping[str, str]) -> float | None:

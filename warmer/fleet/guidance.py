@@ -4,6 +4,9 @@ The policy chooses its own next look; the runs between are none of its business.
 at runs only, it is asked at the last one before the moment that it chose, and told that moment: a
 look that came later would find what it meant to keep forgotten. What it remembers is kept with what
 is known of each version, so that another process of the warmer goes on where this one was.
+
+What users do is read from functions' logs, for nothing and within seconds, where those may be read
+and have reports of requests; else from CloudWatch's metrics.
 """
 
 from __future__ import annotations
@@ -11,19 +14,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
 
 from warmer.errors import ServiceError
 from warmer.fleet.plan import Situation, Subject
-from warmer.fleet.policy import Heard, Hearing, Look, Policy
+from warmer.fleet.policy import Heard, Hearing, Informed, Look, Policy
 from warmer.fleet.report import WaveReport
 from warmer.ping import Reply
+
+if TYPE_CHECKING:
+    from warmer.fleet.use_log import Looked, UseLog, Wanted
+    from warmer.fleet.uses import Uses
 
 __all__ = ["Guidance", "Step"]
 
 POLICY, LOOK_AT, WAVE_AT, USERS, LAST_USER = ":policy", ":look_at", ":wave_at", ":users", ":last"
 """Beside a policy's own memory: which policy, when it looks again, its last wave, whom that met."""
+USES_AT, REPORTED = ":uses_at", ":reported"
+"""Up to when the log was read for it, and 1 where the log had reports of requests."""
+
+LOG_SECONDS = 5.0
+"""How long after a wave its last report is written, for another process of the warmer, which does
+not know its pings by their ids."""
 
 MINUTE = 60.0
 DELAY_SECONDS = 120.0
@@ -58,36 +71,61 @@ class Guidance:
     """Asks a policy. `name`: as it was configured, so that another one begins anew.
 
     metrics: None where CloudWatch is never to be asked; a policy then sees a history without use.
-    reads, problems: metrics read, and what went wrong, of the run that `begin` began.
+    use_log: None where no logs are to be read.
+    reads, problems, notes: metrics read, what went wrong, and which logs could not be read and why,
+    of the run that `begin` began.
     """
 
     name: str
     policy: Policy
     metrics: Metrics | None = None
+    use_log: UseLog | None = None
     reads: int = 0
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _looked: Mapping[str, Looked] = field(default_factory=dict)
 
     def begin(self) -> None:
         """A run begins."""
-        self.reads, self.problems = 0, []
+        self.reads, self.problems, self.notes, self._looked = 0, [], [], {}
+        if self.use_log is not None:
+            self.use_log.begin()
+
+    def read_uses(self, subjects: Sequence[Subject], situation: Situation) -> None:
+        """Read the logs of all versions at which the policy looks in this run, each group once."""
+        if self.use_log is None or not isinstance(self.policy, Informed):
+            return
+        wanted = []
+        for subject in subjects:
+            remembered = self._remembered(subject)
+            log = _log_of(subject, remembered.get(USES_AT, -inf))
+            if log is not None and self._is_due(remembered, situation):
+                wanted.append(log)
+        self._looked = self.use_log.look(wanted, situation.now) if wanted else {}
+        self.notes += [note for note in self.use_log.notes if note not in self.notes]
 
     def step(self, subject: Subject, situation: Situation) -> Step:
         """What to do for a version now; `hold` 0 until it is time to look."""
-        remembered = subject.known.policy
-        if remembered.get(POLICY) != self._mark:
-            remembered = {}
+        remembered = self._remembered(subject)
         look_at = remembered.get(LOOK_AT, -inf)
-        following = situation.now if situation.next_run is None else situation.next_run
-        if look_at > max(situation.now, following - 1.0):
+        if not self._is_due(remembered, situation):
             return Step(0, look_at, remembered, changed=False)
-        look = self._look(subject, remembered, max(situation.now, look_at))
+        uses, read = self._uses(subject, remembered)
+        look = self._look(subject, remembered, max(situation.now, look_at))._replace(uses=uses)
         decision = self.policy.decide(look)
-        memory = {**decision.memory, POLICY: self._mark, LOOK_AT: decision.look_at}
+        memory = {**decision.memory, **read, POLICY: self._mark, LOOK_AT: decision.look_at}
         if decision.hold:
             memory[WAVE_AT] = look.now
         elif WAVE_AT in remembered:
             memory[WAVE_AT] = remembered[WAVE_AT]
         return Step(decision.hold, decision.look_at, memory)
+
+    def sent(self, subject: Subject, report: WaveReport) -> None:
+        """A wave to a version has been answered, by that or by others."""
+        if self.use_log is not None:
+            alone = report.versions == (_version_of(subject),)
+            key = subject.key if alone else None
+            self.use_log.sent(key, report.request_ids, _ended_at(report))
 
     def heard(self, subject: Subject, step: Step, report: WaveReport) -> Mapping[str, float]:
         """What to remember once a wave has been answered."""
@@ -100,6 +138,11 @@ class Guidance:
             decision = self.policy.after(Look(moment, moment, replies, memory, history))
             found = {**decision.memory, POLICY: self._mark, WAVE_AT: moment}
             found[LOOK_AT] = decision.look_at
+            found |= {
+                name: step.memory[name] for name in (USES_AT, REPORTED) if name in step.memory
+            }
+        if USES_AT in found:
+            found[USES_AT] = max(found[USES_AT], _ended_at(report) + LOG_SECONDS)
         found[USERS] = float(sum(reply.user_requests for reply in replies))
         ages = [reply.last_user_seconds_ago for reply in replies]
         found[LAST_USER] = min((age for age in ages if age is not None), default=inf)
@@ -108,6 +151,35 @@ class Guidance:
     @property
     def _mark(self) -> float:
         return float(crc32(self.name.encode()))
+
+    def _remembered(self, subject: Subject) -> Mapping[str, float]:
+        found = subject.known.policy
+        return found if found.get(POLICY) == self._mark else {}
+
+    @staticmethod
+    def _is_due(remembered: Mapping[str, float], situation: Situation) -> bool:
+        following = situation.now if situation.next_run is None else situation.next_run
+        return remembered.get(LOOK_AT, -inf) <= max(situation.now, following - 1.0)
+
+    def _uses(
+        self, subject: Subject, remembered: Mapping[str, float]
+    ) -> tuple[Uses | None, Mapping[str, float]]:
+        """What the log tells, None where it does not or is not to be relied on; what to remember.
+
+        A log without any report may be one in which there are none, whatever users do.
+        """
+        reported = remembered.get(REPORTED, 0.0)
+        looked = self._looked.get(subject.key)
+        if looked is None:
+            return None, {n: remembered[n] for n in (USES_AT, REPORTED) if n in remembered}
+        if looked.missing:
+            self.notes.append(
+                f"the log of {subject.name} has no reports of pings: it is another one than"
+                f" {_group_of(subject)}, or its system log level is above INFO"
+            )
+        reported = 0.0 if looked.missing else 1.0 if looked.reports else reported
+        read = {USES_AT: looked.uses.until, REPORTED: reported}
+        return looked.uses if reported else None, read
 
     def _look(self, subject: Subject, remembered: Mapping[str, float], now: float) -> Look:
         wave_at = remembered.get(WAVE_AT)
@@ -130,6 +202,32 @@ class _History:
     def concurrency(self, since: float) -> tuple[float, Sequence[int]]:
         """By minute; a look without an answer shows nobody, and says so among the problems."""
         first = max(since, self.now - MOST_SECONDS) // MINUTE * MINUTE
+        peaks = self._peaks(first)
+        return (first, peaks) if peaks is not None else self._maxima(first)
+
+    def _peaks(self, first: float) -> Sequence[int] | None:
+        """From the log, which has to have reports; None where it cannot tell."""
+        use_log = self.guidance.use_log
+        if use_log is None:
+            return None
+        from warmer.fleet.use_log import FARTHEST_SECONDS, SETTLE_SECONDS
+        from warmer.fleet.uses import peaks_by_minute
+
+        # A log that has reports has those of the last wave, which was sent a minute before the
+        # moment that the policy was told, at most.
+        wave_at = self.subject.known.policy.get(WAVE_AT, inf)
+        log = _log_of(self.subject, min(first, wave_at - MINUTE))
+        if log is None or log.since < self.now - FARTHEST_SECONDS:
+            return None
+        uses = use_log.reports(log, self.now)
+        notes = self.guidance.notes
+        notes += [note for note in use_log.notes if note not in notes]
+        if not uses:
+            return None
+        minutes = int((self.now - SETTLE_SECONDS - first) // MINUTE)
+        return peaks_by_minute(uses, first, max(minutes, 0))
+
+    def _maxima(self, first: float) -> tuple[float, Sequence[int]]:
         last = (self.now - DELAY_SECONDS) // MINUTE * MINUTE
         metrics, target = self.guidance.metrics, self.subject.target
         if metrics is None or last <= first:
@@ -142,6 +240,29 @@ class _History:
             return first, []
         minutes = int((last - first) / MINUTE)
         return first, [int(found.get(first + at * MINUTE, 0.0)) for at in range(minutes)]
+
+
+def _version_of(subject: Subject) -> str:
+    return subject.key.rpartition(":")[2]
+
+
+def _ended_at(report: WaveReport) -> float:
+    return report.started_at + report.wall_ms / 1000
+
+
+def _group_of(subject: Subject) -> str:
+    """Where its log is; Lambda's default where no reply has said so yet."""
+    return subject.known.log_group or f"/aws/lambda/{subject.target.name}"
+
+
+def _log_of(subject: Subject, since: float) -> Wanted | None:
+    """Its log; None where it is not known which version this is."""
+    from warmer.fleet.use_log import Wanted
+
+    version = _version_of(subject)
+    if version != "$LATEST" and not version.isdecimal():
+        return None
+    return Wanted(subject.key, subject.target.name, version, _group_of(subject), since)
 
 
 def _own(remembered: Mapping[str, float]) -> dict[str, float]:

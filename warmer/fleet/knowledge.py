@@ -42,6 +42,7 @@ class Knowledge:
     environment, at its last. `pointless`: for the last waves that were due, the latest last,
     whether users alone had made them so. `fault`: why the version cannot be warmed, found at
     `fault_at`. `spent`: dollars for its pings, since it is known. `survivals` are for learning T.
+    `log_group` is where its log is, "" where no reply said so.
     `policy` is what a policy remembers (`warmer.fleet.guidance`), of `auto` up to about 3 KB more.
     """
 
@@ -55,6 +56,7 @@ class Knowledge:
     waves: tuple[LastWave, ...] = ()
     survivals: tuple[Survival, ...] = ()
     spent: float = 0.0
+    log_group: str = ""
     policy: Mapping[str, float] = field(default_factory=dict)
 
     def bounded(self) -> Knowledge:
@@ -168,6 +170,7 @@ _READERS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "waves": (_waves, "a list of [Unix seconds, asked, proven, new]"),
     "survivals": (_survivals, "a list of [seconds, true or false]"),
     "spent": (_number, "a number of dollars from 0"),
+    "log_group": (_text, "a text"),
     "policy": (_remembered, "an object of numbers"),
 }
 

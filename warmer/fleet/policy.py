@@ -26,6 +26,7 @@ __all__ = [
     "Hearing",
     "History",
     "IdleReset",
+    "Informed",
     "Look",
     "Never",
     "Policy",
@@ -118,6 +119,19 @@ class Hearing(Protocol):
 
         `look.memory` is what `decide` has just handed over; a `hold` in the answer does not count.
         """
+        ...
+
+
+@runtime_checkable
+class Informed(Protocol):
+    """A policy that takes in users' requests, `Look.uses`: at each look the logs are read for it.
+
+    To read them costs no request, but the warmer's time. Other policies have the history.
+    """
+
+    @property
+    def informed(self) -> bool:
+        """Whether it takes them in."""
         ...
 
 

@@ -61,7 +61,8 @@ class WaveReport:
     went wrong, a sentence each. `unprimed` maps the name of each model or function that some
     environment has not primed, by its last reply, to the reason, or to "" where it is still to be.
     `replies` are all that counted, in the order in which their pings were sent: what they tell of
-    users' requests and of idle times is for the planner, and not in `as_dict`.
+    users' requests and of idle times is for the planner, and not in `as_dict`; nor are
+    `request_ids`, by which the function's log calls the pings that were answered.
 
     Raises ValueError if the figures contradict one another.
     """
@@ -84,6 +85,7 @@ class WaveReport:
     replies: tuple[Reply, ...] = ()
     billed_ms: float = 0.0
     spares: tuple[str, ...] = ()
+    request_ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         throttled = self.outcomes.get(Outcome.THROTTLED, 0)

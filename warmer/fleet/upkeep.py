@@ -42,7 +42,8 @@ class Metrics(Protocol):
 class UpkeepReport:
     """What a run did: `waves` for targets that needed one (their `new` with what the version's
     probe started), `probes` of versions met for the first time, the last `plan`, what went wrong
-    otherwise (`problems`), and how many metrics it read."""
+    otherwise (`problems`), which logs could not be read (`notes`; metrics are read instead), and
+    how many metrics it read."""
 
     plan: Plan
     waves: tuple[WaveReport, ...]
@@ -51,6 +52,7 @@ class UpkeepReport:
     metrics_read: int
     items_read: int
     items_written: int
+    notes: tuple[str, ...] = ()
 
     @property
     def left_alone(self) -> list[Decision]:
@@ -183,6 +185,7 @@ class _Run:
             self.metrics_read + (self.guidance.reads if self.guidance is not None else 0),
             self.memory.items_read - self.read_before,
             self.memory.items_written - self.written_before,
+            tuple(self.guidance.notes) if self.guidance is not None else (),
         )
 
     def all_problems(self) -> tuple[str, ...]:
@@ -196,9 +199,25 @@ class _Run:
         found = [item for target in self.targets for item in self.versions.subjects(target, now)]
         self.memory.recall(subject.key for subject in found)
         situation = self.upkeep.situation(now)
-        return make_plan([self._known(subject, situation) for subject in found], situation)
+        subjects = [self._known(subject) for subject in found]
+        if self.guidance is not None:
+            subjects = self._guided(subjects, self.guidance, situation)
+        return make_plan(subjects, situation)
 
-    def _known(self, subject: Subject, situation: Situation) -> Subject:
+    def _guided(
+        self, subjects: Sequence[Subject], guidance: Guidance, situation: Situation
+    ) -> list[Subject]:
+        """With what the policy decides for each, once a run."""
+        asked = [subject for subject in subjects if subject.key not in self.steps]
+        guidance.read_uses(asked, situation)
+        self.steps |= {subject.key: guidance.step(subject, situation) for subject in asked}
+        steps = [self.steps[subject.key] for subject in subjects]
+        return [
+            replace(subject, hold=step.hold, look_at=step.look_at)
+            for subject, step in zip(subjects, steps, strict=True)
+        ]
+
+    def _known(self, subject: Subject) -> Subject:
         known = self.memory.of(subject.key)
         provisioned = None
         if known.init_type == PROVISIONED:
@@ -206,19 +225,13 @@ class _Run:
             if name not in self.provisioned:
                 self.provisioned[name] = self.versions.provisioned(subject.target)
             provisioned = self.provisioned[name]
-        found = replace(
+        return replace(
             subject,
             known=known,
             provisioned=provisioned,
             probed=subject.key in self.probed,
             looked=subject.key in self.looked,
         )
-        if self.guidance is None:
-            return found
-        if subject.key not in self.steps:
-            self.steps[subject.key] = self.guidance.step(found, situation)
-        step = self.steps[subject.key]
-        return replace(found, hold=step.hold, look_at=step.look_at)
 
     def _remember_steps(self) -> None:
         """What the policy has decided holds, whether its waves are answered or not."""
@@ -280,6 +293,8 @@ class _Run:
         subject = decision.subject
         if not report.sent:
             return
+        if self.guidance is not None:
+            self.guidance.sent(subject, report)
         if report.versions:
             self.versions.answered(subject.target, report.versions)
         if len(report.versions) > 1:
@@ -288,6 +303,8 @@ class _Run:
             subject = replace(subject, version=report.versions[0])
         known = self.memory.of(subject.key)
         learned = after_wave(known, report, situation, probe=probe)
+        if report.replies and report.replies[-1].log_group:
+            learned = replace(learned, log_group=report.replies[-1].log_group)
         step = self.steps.get(decision.subject.key)
         if self.guidance is not None and step is not None and step.hold:
             learned = replace(learned, policy=self.guidance.heard(subject, step, report))

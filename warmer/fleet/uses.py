@@ -11,10 +11,20 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Report", "Source", "Use", "Uses", "report_from_line", "source_of_stream", "use_of"]
+__all__ = [
+    "Report",
+    "Source",
+    "Use",
+    "Uses",
+    "peaks_by_minute",
+    "report_from_line",
+    "source_of_stream",
+    "use_of",
+]
 
 _LINE = re.compile(r"REPORT RequestId: (?P<id>[0-9A-Za-z-]{1,64})\t(?P<fields>.*)", re.DOTALL)
 _FIELD = re.compile(r"(?:^|\t)(Duration|Init Duration|Restore Duration): ([0-9.]{1,24}) ms(?=\t|$)")
@@ -105,6 +115,30 @@ def use_of(report: Report, ended_at: float) -> Use:
     init = 0.0 if report.init_ms is None else report.init_ms / 1000
     seconds = report.duration_ms / 1000
     return Use(ended_at - seconds - init, seconds, report.init_ms is not None, init)
+
+
+def peaks_by_minute(uses: Iterable[Use], first: float, minutes: int) -> list[int]:
+    """The highest concurrency in each of so many minutes from `first` (Unix seconds) on.
+
+    As CloudWatch's maxima of ConcurrentExecutions: an environment is busy from the start of its
+    INIT to the end of the request.
+    """
+    changes: list[tuple[float, int]] = []
+    for use in uses:
+        changes += [(use.at, 1), (use.at + use.init_seconds + use.seconds, -1)]
+    changes.sort()
+    peaks, busy, at = [0] * minutes, 0, 0
+    for minute in range(minutes):
+        end = first + 60.0 * (minute + 1)
+        while at < len(changes) and changes[at][0] < end - 60.0:
+            busy += changes[at][1]
+            at += 1
+        peaks[minute] = busy
+        while at < len(changes) and changes[at][0] < end:
+            busy += changes[at][1]
+            at += 1
+            peaks[minute] = max(peaks[minute], busy)
+    return peaks
 
 
 def _report(request_id: object, duration: object, init: object) -> Report | None:

@@ -282,6 +282,7 @@ class Wave:
             started_at=started_at,
             held_ms=sum(answer.held_ms for answer in tally.answers),
             billed_ms=sum(answer.billed_ms for answer in tally.answers),
+            request_ids=tuple(a.request_id for a in tally.answers if a.request_id),
             spread_ms=self.spread_ms,
             wall_ms=wall_ms,
             versions=tally.versions,

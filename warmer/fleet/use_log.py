@@ -1,0 +1,243 @@
+"""Users' requests of many versions, read from their functions' logs, with nothing told twice.
+
+Each log group is read once a run, whoever shares it, a little further back than last time, since
+lines may come late. The warmer's own pings are in there too, and known by their request ids; those
+of another process of the warmer are not, nor are pings by hand, which count as users'.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from warmer.errors import ServiceError
+from warmer.fleet.uses import Report, Use, Uses, report_from_line, source_of_stream, use_of
+
+if TYPE_CHECKING:
+    from warmer.aws.logs import Filtered, FilteredEvent
+
+__all__ = ["PATTERN", "Looked", "Reader", "UseLog", "Wanted"]
+
+PATTERN = '?"REPORT RequestId" ?"platform.report"'
+"""CloudWatch Logs' filter pattern for reports of either format (CloudWatch Logs user guide, "Filter
+pattern syntax": terms with a question mark, of which any matches)."""
+
+OVERLAP_SECONDS = 60.0
+"""How far back to read again: lines come within seconds, rarely later."""
+
+SETTLE_SECONDS = 10.0
+"""For so long after a moment its lines may be under way."""
+
+FARTHEST_SECONDS = 3600.0
+"""How far back a look goes: at the first, and where a log has more than could be read."""
+
+OVERDUE_SECONDS = 180.0
+"""If a ping is not in the log after this, the log is not the function's, or has no reports: with
+the system log level WARN there are none (Lambda developer guide, "Log-level filtering")."""
+
+MOST_REQUESTS = 20
+MOST_REQUESTS_A_GROUP = 5
+MOST_SECONDS = 3.0
+"""Bounds of a run's reading; what is left over is read first in the next."""
+
+REFUSED_SECONDS = 900.0
+"""For how long a log group that may not be read is left alone."""
+
+THROTTLED = frozenset({"ThrottlingException", "LimitExceededException", "TooManyRequestsException"})
+NOT_FOUND = "ResourceNotFoundException"
+
+
+class Reader(Protocol):
+    """As `warmer.aws.logs.LogReader`."""
+
+    def matching(
+        self, group: str, start: float, pattern: str, *, requests: int, deadline: float
+    ) -> Filtered:
+        """Events since `start` that match. Raises ServiceError."""
+        ...
+
+
+class Wanted(NamedTuple):
+    """A version whose log is wanted from `since` (Unix seconds) on, under the name `key`."""
+
+    key: str
+    function: str
+    version: str
+    group: str
+    since: float
+
+
+class Looked(NamedTuple):
+    """What was found: users' requests, how many reports in all, and whether pings are missing."""
+
+    uses: Uses
+    reports: int
+    missing: bool
+
+
+class _Reported(NamedTuple):
+    """A report in a log."""
+
+    id: str
+    ended_at: float
+    function: str
+    version: str
+    report: Report
+
+
+@dataclass
+class _Known:
+    """What this process has read of a version's log, and pings that were not in there yet.
+
+    `until`: up to when (Unix seconds), None before it was read.
+    """
+
+    until: float | None = None
+    events: dict[str, float] = field(default_factory=dict)
+    pings: dict[str, float] = field(default_factory=dict)
+
+
+class UseLog:
+    """Reads logs for users' requests; what it has read in one run serves the next.
+
+    notes: what could not be read in the run that `begin` began, and why. requests: how many were
+    made of CloudWatch Logs in all.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._known: dict[str, _Known] = {}
+        self._strays: dict[str, float] = {}
+        self._refused: dict[str, tuple[float, str]] = {}
+        self._halt = ""
+        self._left = MOST_REQUESTS
+        self.notes: list[str] = []
+        self.requests = 0
+
+    def begin(self) -> None:
+        """A run begins."""
+        self._halt, self._left = "", MOST_REQUESTS
+        self.notes = []
+
+    def sent(self, key: str | None, request_ids: Iterable[str], at: float) -> None:
+        """Pings were answered at a moment: their reports are none of users'.
+
+        key: of the version whose log has them; None where it may be another one's.
+        """
+        pings = self._strays if key is None else self._known.setdefault(key, _Known()).pings
+        pings.update(dict.fromkeys(request_ids, at))
+        self._strays = {p: t for p, t in self._strays.items() if t > at - FARTHEST_SECONDS}
+
+    def look(self, wanted: Sequence[Wanted], now: float) -> dict[str, Looked]:
+        """By key, what is new of those whose log could be read now; `notes` tells of the others."""
+        groups: dict[str, list[Wanted]] = {}
+        for one in wanted:
+            since = self._since(one, now)
+            groups.setdefault(one.group, []).append(one._replace(since=since))
+        deadline = time.monotonic() + MOST_SECONDS
+        found: dict[str, Looked] = {}
+        oldest = sorted(groups, key=lambda group: min(one.since for one in groups[group]))
+        for group in oldest:
+            start = min(one.since for one in groups[group]) - OVERLAP_SECONDS
+            answer = self._read(group, start, now, deadline)
+            if answer is None:
+                continue
+            until = now - SETTLE_SECONDS
+            if not answer.complete:
+                until = min(until, answer.events[-1].at if answer.events else start)
+            reports = _reports(answer.events)
+            for one in groups[group]:
+                found[one.key] = self._new(one, reports, max(until, one.since))
+        return found
+
+    def reports(self, one: Wanted, now: float) -> list[Use] | None:
+        """All requests of a version that ended since `one.since`, pings too; None: not known."""
+        answer = self._read(one.group, one.since, now, time.monotonic() + MOST_SECONDS)
+        if answer is None:
+            return None
+        if not answer.complete:
+            self.notes.append(f"the log group {one.group} has more than could be read")
+            return None
+        return [use_of(seen.report, seen.ended_at) for seen in _of(one, _reports(answer.events))]
+
+    def _since(self, one: Wanted, now: float) -> float:
+        known = self._known.get(one.key)
+        since = one.since if known is None or known.until is None else known.until
+        return max(since, now - FARTHEST_SECONDS)
+
+    def _read(self, group: str, start: float, now: float, deadline: float) -> Filtered | None:
+        refused_until, why = self._refused.get(group, (now, ""))
+        if not self._halt and refused_until > now:
+            self.notes.append(why)
+            return None
+        if not self._halt and (self._left <= 0 or time.monotonic() >= deadline):
+            self._halt = "a run reads no more of them"
+        if self._halt:
+            self.notes.append(f"the log group {group} was not read: {self._halt}")
+            return None
+        allowed = min(self._left, MOST_REQUESTS_A_GROUP)
+        try:
+            answer = self._reader.matching(
+                group, start, PATTERN, requests=allowed, deadline=deadline
+            )
+        except ServiceError as error:
+            self._left -= 1
+            self.requests += 1
+            self._take_refusal(group, error, now)
+            return None
+        self._left -= answer.requests
+        self.requests += answer.requests
+        return answer
+
+    def _take_refusal(self, group: str, error: ServiceError, now: float) -> None:
+        why = f"the log group {group} was not read: {error}"
+        self.notes.append(why)
+        if error.code in THROTTLED:
+            self._halt = "CloudWatch Logs throttled another"
+        elif error.code != NOT_FOUND:
+            self._refused[group] = (now + REFUSED_SECONDS, why)
+        if not error.code:
+            self._halt = "there was no answer for another"
+
+    def _new(self, one: Wanted, reports: Sequence[_Reported], until: float) -> Looked:
+        """What of all reports in a group is this version's and was not told before."""
+        known = self._known.setdefault(one.key, _Known())
+        again = known.until is not None
+        requests: list[Use] = []
+        mine = list(_of(one, reports))
+        for seen in mine:
+            if seen.id in known.events:
+                continue
+            known.events[seen.id] = seen.ended_at
+            ping = seen.report.request_id
+            if known.pings.pop(ping, None) is not None or ping in self._strays:
+                continue
+            # What a process finds at its first look may have been told by another one before.
+            if again or seen.ended_at > one.since:
+                requests.append(use_of(seen.report, seen.ended_at))
+        known.until = until
+        oldest = until - 2 * OVERLAP_SECONDS
+        known.events = {event: at for event, at in known.events.items() if at > oldest}
+        late = [ping for ping, at in known.pings.items() if at < until - OVERDUE_SECONDS]
+        for ping in late:
+            del known.pings[ping]
+        uses = Uses(one.since, until, tuple(sorted(requests)))
+        return Looked(uses, len(mine), bool(late))
+
+
+def _reports(events: Iterable[FilteredEvent]) -> list[_Reported]:
+    found = []
+    for event in events:
+        source, report = source_of_stream(event.stream), report_from_line(event.message)
+        if source is not None and report is not None:
+            found.append(_Reported(event.id, event.at, source.function, source.version, report))
+    return found
+
+
+def _of(one: Wanted, reports: Iterable[_Reported]) -> Iterable[_Reported]:
+    """Those of one version; in a group of its own no stream names the function."""
+    for seen in reports:
+        if seen.version == one.version and seen.function in ("", one.function):
+            yield seen
