@@ -13,7 +13,7 @@ from infra.cloud.clock import Clock
 
 log = logging.getLogger("warmer.cloud")
 
-Action = Callable[[], None]
+Action = Callable[[], object]
 
 
 class Agenda:

@@ -17,6 +17,7 @@ from rich.console import Console
 from infra.cloud.artifacts import packaged
 from infra.cloud.deploy import deploy
 from infra.cloud.deployed import DEFAULT_STACK
+from infra.cloud.heap import return_freed_memory
 from infra.cloud.isolation import WITHOUT_NAMESPACES
 from infra.cloud.sam_build import build, build_environment
 from infra.cloud.settings import CpuShare, Isolation, MemoryLimit, NetworkMode, Routing
@@ -176,6 +177,7 @@ def up(as_json: bool, verbose: bool, **chosen: Any) -> None:
       export AWS_ENDPOINT_URL=http://localhost:4599
       sam build && sam deploy --stack-name warmer --resolve-s3 --capabilities CAPABILITY_IAM
     """
+    return_freed_memory()
     # Only now: they bring moto, whose import takes more than a second.
     from infra.cloud.moto_import import import_moto
 

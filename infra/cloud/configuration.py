@@ -107,7 +107,7 @@ def layer_folders(
     arns: Sequence[str], find: FindLayer, code: Path, packages: PackageStore
 ) -> tuple[Path, ...]:
     """Where a function's layers are unpacked; refuses more than the limit, its code included."""
-    folders = tuple(packages.unpack(find(arn).code_bytes) for arn in arns)
+    folders = tuple(find(arn).unpacked for arn in arns)
     size = sum(packages.unzipped_bytes(folder) for folder in (code, *folders)) if folders else 0
     if size >= UNZIPPED_LIMIT_BYTES:
         raise InvalidParameterValueException(

@@ -170,10 +170,12 @@ class FunctionLifecycle(LambdaBackend):
         try:
             # moto has methods of its base class that nothing calls: to mypy it is abstract.
             layer = cast(Any, LayerVersion)(spec, self.account_id, self.region_name)
-            self.settings.packages.unpack(layer.code_bytes)
+            unpacked = self.settings.packages.unpack(layer.code_bytes)
         except (ValueError, CloudError) as error:
             raise InvalidParameterValueException(str(error.args[-1])) from error
-        return super().publish_layer_version(spec)
+        published: Any = super().publish_layer_version(spec)
+        published.unpacked, published.code_bytes = unpacked, b""
+        return cast(LayerVersion, published)
 
     def layers_versions_by_arn(self, layer_version_arn: str) -> LayerVersion | None:
         """GetLayerVersionByArn; None where there is none. Other accounts' layers are not here."""
@@ -242,9 +244,11 @@ class FunctionLifecycle(LambdaBackend):
         self.settings.plane.retire(latest.name, version="$LATEST", keep=latest.key)
 
     def _unpack(self, function: Any) -> None:
-        # Once for each update: an invoke has no time to read the package again.
+        # Once for each package: an invoke has no time to read it again. Its bytes are let go of.
         packages = self.settings.packages
-        function.unpacked = packages.unpack(function.code_bytes)
+        package = vars(function).pop("code_bytes", None)
+        if package is not None:
+            function.unpacked = packages.unpack(package)
         arns = [layer["Arn"] for layer in function.layers]
         function.layer_folders = layer_folders(
             arns, self.layers_versions_by_arn, function.unpacked, packages

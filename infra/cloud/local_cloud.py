@@ -41,6 +41,7 @@ from infra.cloud.invoke import InvokeEndpoint, Invoker
 from infra.cloud.isolation import not_isolated
 from infra.cloud.kept_packages import KeptPackages
 from infra.cloud.ledger import Ledger
+from infra.cloud.objects import objects_to_disk
 from infra.cloud.packages import PackageStore
 from infra.cloud.runtime import runtime_python
 from infra.cloud.schedules import Schedules
@@ -162,7 +163,7 @@ class LocalCloud:
         )
         functions.install(control)
         lambda_api.install()
-        stacks.install(lambda: self._schedules.changed())
+        stacks.install(self._settled)
         self._invoker = Invoker(self.plane, DEFAULT_ACCOUNT_ID)
         self._agenda = Agenda(self.clock)
         self._telemetry.start(self._agenda, self.plane.flush_logs)
@@ -229,6 +230,11 @@ class LocalCloud:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _settled(self) -> None:
+        """A stack's change has ended; its packages are unpacked."""
+        self._schedules.changed()
+        self._agenda.at(self.clock.now(), lambda: objects_to_disk(DEFAULT_ACCOUNT_ID))
 
     def _deliver(self, region: str, target: str, payload: bytes) -> None:
         """Invoke a target asynchronously; raises InvokeRefused where there is none."""

@@ -23,6 +23,20 @@ def import_moto() -> None:
     os.environ.setdefault("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", str(UNZIPPED_LIMIT_BYTES))
     with _uncollected(), _ec2_undescribed():
         import moto.cloudformation.parsing  # noqa: F401 - for its effect on sys.modules
+    _let_instances_go()
+
+
+def _let_instances_go() -> None:
+    """Of every log event, package and version that ever was, moto's classes hold a list.
+
+    It serves moto's reset, which a local cloud never asks for; what was deleted stayed in memory.
+    """
+    from moto.core.common_models import BaseModel
+
+    def create(cls: type[BaseModel], *_: object, **__: object) -> BaseModel:
+        return object.__new__(cls)
+
+    BaseModel.__new__ = create  # type: ignore[method-assign]  # that is the point
 
 
 @contextmanager

@@ -131,6 +131,14 @@ class LocalCloudFormation(CloudFormationBackend):
                 told = ", ".join(listed)
                 log.warning("stack %s: recorded without effect: %s", stack.name, told)
         change_set.execution_status = "EXECUTE_COMPLETE"
+        self._forget_change_sets(stack, change_set)
+
+    def _forget_change_sets(self, stack: Stack, executed: ChangeSet) -> None:
+        """Those that a change made useless, as "Execute a change set" in the user guide of AWS
+        CloudFormation says; the one that was executed can be described until the next."""
+        for key, item in list(self.change_sets.items()):
+            if item.stack_id == stack.stack_id and item is not executed:
+                self.change_sets.pop(key, None)
 
     def update_stack(
         self,

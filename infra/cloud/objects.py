@@ -1,0 +1,30 @@
+"""Objects of S3: large ones on disk, where moto keeps them in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.s3.models import s3_backends
+
+__all__ = ["objects_to_disk"]
+
+_LEAST_BYTES = 1_000_000
+
+
+def objects_to_disk(account_id: str) -> int:
+    """Move what is larger than 1 MB to unnamed files; returns how many objects were moved.
+
+    A package is quicker to put, and to get the first time, from memory; later nobody reads it, and
+    each deploy brings others.
+    """
+    buckets: Any = s3_backends[account_id]["aws"].buckets
+    moved = 0
+    for bucket in list(buckets.values()):
+        for item in list(bucket.keys.values()):
+            buffer = item._value_buffer
+            if item.contentsize > _LEAST_BYTES and not buffer._rolled:
+                _ = item.etag  # read from the buffer when first asked, and without the lock
+                with item.lock:
+                    buffer.rollover()
+                moved += 1
+    return moved
