@@ -37,6 +37,10 @@ CALLERS = 30
 an alias draws each request's version, and now and then more go to one than two standard deviations
 above its share."""
 
+SERVICE_SECONDS, EVERY_SECONDS = 0.8, 1.0
+"""What a request takes, as a call to a database would, and how often each caller sends one: the
+load is thirty requests at once, every second."""
+
 ACCOUNT = 75
 """Concurrency of the account: the users, waves to both versions beside them, and not much more."""
 
@@ -47,11 +51,12 @@ import time
 import warmer
 
 RELEASE = os.environ["RELEASE"]
+SERVICE_SECONDS = float(os.environ["SERVICE_SECONDS"])
 
 
 @warmer.warmable
 def handler(event, context):
-    time.sleep(0.8)
+    time.sleep(SERVICE_SECONDS)
     return {"release": RELEASE}
 """
 
@@ -79,7 +84,12 @@ def template(release: str, ramp: bool) -> dict[str, Any]:
                     "Handler": "app.handler",
                     "AutoPublishAlias": "live",
                     "AutoPublishAliasAllProperties": True,
-                    "Environment": {"Variables": {"RELEASE": release}},
+                    "Environment": {
+                        "Variables": {
+                            "RELEASE": release,
+                            "SERVICE_SECONDS": str(SERVICE_SECONDS),
+                        }
+                    },
                     "DeploymentPreference": preference,
                 },
             },
@@ -182,7 +192,7 @@ def deploy(folder: Path, *, ramp: bool) -> Deploy:
     limits = ("--account-concurrency", str(ACCOUNT))
     first = written(folder, "first", ramp)
     with deployed(first, build=False, any_python=True, arguments=(*clock, *limits)) as stack:
-        with steady_load(stack, FUNCTION, CALLERS):
+        with steady_load(stack, FUNCTION, CALLERS, EVERY_SECONDS):
             since = stack.mark()
             stack.update(written(folder, "second", ramp))
         found = stack.invocations(FUNCTION, since)

@@ -33,19 +33,25 @@ def users(stack: DeployedStack, function: str, since: int) -> list[dict[str, Any
 
 @contextmanager
 def steady_load(
-    stack: DeployedStack, function: str, callers: int, think_seconds: float = 0.0
+    stack: DeployedStack, function: str, callers: int, every_seconds: float
 ) -> Iterator[None]:
     """So many callers of the alias `live`; all is well for each, or the test fails at the end.
 
+    All of them send a request at the same moment, every so many seconds: so many at once, and
+    `callers / every_seconds` a second. One whose answer comes late sends its next at once, and
+    leaves out what it has missed beyond that.
     Before and after the body all have come to the function some times: what runs when an alias
     moves still goes to the version from before.
     """
     stop = threading.Event()
     faults: list[str] = []
 
+    began = time.monotonic()
+
     def call() -> None:
         client = stack.client("lambda")
-        while not stop.wait(think_seconds):
+        due = began
+        while not stop.wait(max(0.0, due - time.monotonic())):
             try:
                 answer = client.invoke(FunctionName=function, Qualifier="live")
             except ClientError as error:
@@ -53,6 +59,7 @@ def steady_load(
                 return
             if "FunctionError" in answer:
                 faults.append(answer["Payload"].read().decode())
+            due += every_seconds * max(1, (time.monotonic() - due) // every_seconds)
 
     def settle() -> None:
         mark = stack.mark()
