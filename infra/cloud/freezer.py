@@ -64,7 +64,8 @@ class NamespaceFreezer:
         os.close(self._proc)
 
     def _processes(self) -> set[str]:
-        return {name for name in os.listdir(self._proc) if name.isdecimal() and name != "1"}
+        names = os.listdir(self._proc)  # noqa: PTH208 - no Path is a descriptor
+        return {name for name in names if name.isdecimal() and name != "1"}
 
     def _open(self, names: Iterable[str]) -> None:
         for name in names:
