@@ -61,9 +61,10 @@ class DeployedStack:
         self.outputs = deploy(self.endpoint, packaged(template), given, self.name)
 
     def ledger(self) -> dict[str, Any]:
-        """All environments and invocations so far, as the cloud counted them.
+        """Environments and invocations, the latest 20,000 of each, as the cloud counted them.
 
-        Fields as in `infra.cloud.ledger`; times are real, in Unix seconds.
+        Fields as in `infra.cloud.ledger`; times are real, in Unix seconds. `tallies` has the
+        numbers of all, by function.
         """
         return self._cloud.ledger()
 
@@ -73,7 +74,7 @@ class DeployedStack:
 
     def mark(self) -> int:
         """A place in the order of invocations: `since` for what begins after it."""
-        return len(self.ledger()["invocations"])
+        return int(self.ledger()["mark"])
 
     def invocations(self, function: str, since: int = 0) -> list[dict[str, Any]]:
         """The ledger's records of a function's invocations from mark `since` on."""

@@ -10,14 +10,19 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from infra.cloud.function import FunctionVersion, InitType, Invocation, InvocationKind
 
-__all__ = ["EnvironmentRecord", "InvocationRecord", "Ledger", "Subscriber"]
+__all__ = ["KEPT_RECORDS", "EnvironmentRecord", "InvocationRecord", "Ledger", "Subscriber", "Tally"]
+
+KEPT_RECORDS = 20_000
+"""Invocations, and environments, of which a cloud keeps each one's record; of all it keeps the
+numbers. Some 20 MB."""
 
 _log = logging.getLogger("warmer.cloud")
 
@@ -82,6 +87,22 @@ class InvocationRecord:
     reserved: bool = False
 
 
+@dataclass
+class Tally:
+    """Numbers of invocations, whether or not their records are still kept.
+
+    invocations: all that were accepted or throttled. last_ended: Unix seconds, None: none has.
+    """
+
+    invocations: int = 0
+    pings: int = 0
+    cold_starts: int = 0
+    throttles: int = 0
+    last_ended: float | None = None
+
+
+_Key = TypeVar("_Key")
+_Record = TypeVar("_Record", EnvironmentRecord, InvocationRecord)
 Subscriber = Callable[[EnvironmentRecord | InvocationRecord], None]
 
 
@@ -90,14 +111,26 @@ class Ledger:
 
     path: a JSON Lines file to which each change is appended, or None.
     clock: Unix seconds; only tests give another.
+    keep: how many records of invocations, and of environments, are kept: the latest, and whatever
+        has not ended yet; None keeps all. Tallies are of all there ever were.
     failures: how often a subscriber raised; each is logged.
     """
 
-    def __init__(self, path: Path | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        clock: Callable[[], float] = time.time,
+        keep: int | None = None,
+    ) -> None:
         self._lock = threading.Lock()
         self._clock = clock
+        self._keep = keep
+        # In the order in which they began; sequence numbers tell how many there have been.
         self._environments: dict[str, EnvironmentRecord] = {}
-        self._invocations: list[InvocationRecord] = []
+        self._invocations: dict[int, InvocationRecord] = {}
+        self._sequence = 0
+        self._of_functions: dict[str, Tally] = {}
+        self._of_environments: dict[str, Tally] = {}
         self._subscribers: list[Subscriber] = []
         self.failures = 0
         self._file: TextIO | None = None
@@ -133,7 +166,10 @@ class Ledger:
         )
         with self._lock:
             self._environments[environment] = record
+            self._of_environments[environment] = Tally()
             self._append("environment", record)
+            for old in self._too_many(self._environments, lambda item: item.ended_at):
+                del self._environments[old], self._of_environments[old]
 
     def init_started(self, environment: str, pid: int) -> None:
         """The environment's interpreter is about to be executed."""
@@ -172,6 +208,11 @@ class Ledger:
         with self._lock:
             record = self._invocations[sequence]
             self._put(replace(record, environment=environment, cold=cold, provisioned=provisioned))
+            self._of_functions[record.function].cold_starts += cold
+            served = self._of_environments.setdefault(environment, Tally())
+            served.invocations += 1
+            served.pings += record.ping
+            served.cold_starts += cold
 
     def completed(
         self,
@@ -182,13 +223,17 @@ class Ledger:
         init_ms: float | None = None,
     ) -> None:
         """The request ended."""
+        now = self._clock()
         with self._lock:
             record = self._invocations[sequence]
+            self._of_functions[record.function].last_ended = now
+            if record.environment in self._of_environments:
+                self._of_environments[record.environment].last_ended = now
             self._put(
                 replace(
                     record,
                     status=status,
-                    ended=self._clock(),
+                    ended=now,
                     duration_ms=duration_ms,
                     billed_ms=billed_ms,
                     init_ms=init_ms,
@@ -200,10 +245,10 @@ class Ledger:
     def mark(self) -> int:
         """A place in the order of invocations; pass it as `since` for what begins after it."""
         with self._lock:
-            return len(self._invocations)
+            return self._sequence
 
     def environments(self, function: str | None = None) -> tuple[EnvironmentRecord, ...]:
-        """All environments that ever were, oldest first, of one function or of all."""
+        """Environments, oldest first, of one function or of all, as far as they are kept."""
         with self._lock:
             records = tuple(self._environments.values())
         return tuple(item for item in records if function in (None, item.function))
@@ -224,13 +269,16 @@ class Ledger:
     def invocations(
         self, function: str | None = None, since: int = 0, ping: bool | None = None
     ) -> tuple[InvocationRecord, ...]:
-        """Invocations from mark `since` on; `ping` True or False leaves only those."""
+        """Invocations from mark `since` on, as far as they are kept; `ping` True or False leaves
+        only those."""
         with self._lock:
-            records = tuple(self._invocations[since:])
+            records = tuple(self._invocations.values())
         return tuple(
             item
             for item in records
-            if function in (None, item.function) and ping in (None, item.ping)
+            if item.sequence >= since
+            and function in (None, item.function)
+            and ping in (None, item.ping)
         )
 
     def cold_starts(
@@ -239,11 +287,25 @@ class Ledger:
         """How many invocations from mark `since` on waited for an INIT."""
         return sum(item.cold for item in self.invocations(function, since, ping))
 
-    def as_dict(self) -> dict[str, list[dict[str, Any]]]:
-        """Everything, as JSON can hold it."""
+    def tally(self, function: str) -> Tally:
+        """Of all invocations of a function."""
+        with self._lock:
+            return replace(self._of_functions.get(function, Tally()))
+
+    def served(self, environment: str) -> Tally:
+        """Of all invocations that an environment got, as long as its own record is kept."""
+        with self._lock:
+            return replace(self._of_environments.get(environment, Tally()))
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON can hold it: the records that are kept, `mark`, and each function's tally."""
+        with self._lock:
+            tallies = {name: asdict(tally) for name, tally in self._of_functions.items()}
         return {
-            "environments": [asdict(item) for item in self.environments()],
-            "invocations": [asdict(item) for item in self.invocations()],
+            "environments": [vars(item) for item in self.environments()],
+            "invocations": [vars(item) for item in self.invocations()],
+            "mark": self.mark(),
+            "tallies": tallies,
         }
 
     def _add(
@@ -251,7 +313,7 @@ class Ledger:
     ) -> int:
         with self._lock:
             record = InvocationRecord(
-                sequence=len(self._invocations),
+                sequence=self._sequence,
                 request_id=invocation.request_id,
                 function=version.name,
                 version=version.version,
@@ -265,9 +327,25 @@ class Ledger:
                 record = replace(
                     record, status="throttled", reason=refused_for, ended=record.started
                 )
-            self._invocations.append(record)
+            self._sequence += 1
+            tally = self._of_functions.setdefault(record.function, Tally())
+            tally.invocations += 1
+            tally.pings += record.ping
+            tally.throttles += refused_for is not None
+            self._invocations[record.sequence] = record
             self._append("invocation", record)
+            for old in self._too_many(self._invocations, lambda item: item.ended):
+                del self._invocations[old]
         return record.sequence
+
+    def _too_many(
+        self, records: Mapping[_Key, _Record], ended: Callable[[_Record], float | None]
+    ) -> list[_Key]:
+        """The oldest that have ended, once there are a tenth more than are kept."""
+        if self._keep is None or len(records) <= self._keep * 1.1:
+            return []
+        over = len(records) - self._keep
+        return list(islice((key for key, item in records.items() if ended(item) is not None), over))
 
     def _change(
         self, environment: str, change: Callable[[EnvironmentRecord], EnvironmentRecord]

@@ -40,7 +40,7 @@ from infra.cloud.function_url import FunctionUrlEndpoint
 from infra.cloud.invoke import InvokeEndpoint, Invoker
 from infra.cloud.isolation import not_isolated
 from infra.cloud.kept_packages import KeptPackages
-from infra.cloud.ledger import Ledger
+from infra.cloud.ledger import KEPT_RECORDS, Ledger
 from infra.cloud.objects import objects_to_disk
 from infra.cloud.packages import PackageStore
 from infra.cloud.runtime import runtime_python
@@ -111,7 +111,7 @@ class LocalCloud:
         if options.one_processor:
             os.sched_setaffinity(0, {max(processors)})
         self.clock = Clock(options.clock_rate)
-        self.ledger = Ledger()
+        self.ledger = Ledger(keep=KEPT_RECORDS)
         self._telemetry = Telemetry(self.clock, self.ledger, REGION, options.metric_delay_seconds)
         python = runtime_python(options.runtime)
         self.network = options.network
@@ -142,7 +142,7 @@ class LocalCloud:
                 network=options.network,
                 processors=processors,
             )
-            logs.install()
+            logs.install(self.clock)
             sink = logs.CloudWatchLogs(DEFAULT_ACCOUNT_ID, REGION, self._telemetry.logged)
             self.plane = DataPlane(settings, self.ledger, sink, self._server.process_request)
             undo.pop_all()
@@ -189,6 +189,7 @@ class LocalCloud:
             {"/_warmer/status": self.status, "/_warmer/ledger": self.ledger.as_dict},
         )
         self._server.app, self._server.invoke = front, front.invoke
+        self._server.turns = self.plane.turns
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="front", daemon=True
         )

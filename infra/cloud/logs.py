@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 from moto.logs import urls
 from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
 from moto.logs.models import LogsBackend, logs_backends
 
+from infra.cloud.clock import Clock
 from infra.cloud.log_filter import Matches, matcher
+from infra.cloud.log_retention import LogRetention
 
 MOST_EVENTS = 10_000
 MOST_BYTES = 1024 * 1024
@@ -21,12 +23,29 @@ Observe = Callable[[str, Sequence[tuple[int, str]]], None]
 
 
 class LocalLogs(LogsBackend):
-    """CloudWatch Logs of one account and region: moto's, without what moto only seems to do."""
+    """CloudWatch Logs of one account and region: moto's, without what moto only seems to do.
+
+    retention: deletes what need not be kept.
+    """
+
+    retention: ClassVar[LogRetention]
 
     @property
     def _url_module(self) -> Any:
         # moto derives it from the name of the class's module, which is ours.
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=urls.url_paths)
+
+    def put_log_events(
+        self, log_group_name: str, log_stream_name: str, log_events: list[dict[str, Any]]
+    ) -> tuple[str, dict[str, Any]]:
+        """PutLogEvents."""
+        group = self.groups.get(log_group_name)
+        stream = None if group is None else group.streams.get(log_stream_name)
+        known = 0 if stream is None else len(stream.events)
+        answer = super().put_log_events(log_group_name, log_stream_name, log_events)
+        if group is not None and stream is not None:
+            self.retention.arrived(group, log_stream_name, stream.events[known:])
+        return answer
 
     def put_subscription_filter(
         self,
@@ -67,7 +86,8 @@ class LocalLogs(LogsBackend):
         if limit is not None and not 1 <= limit <= MOST_EVENTS:
             constraint = f"Member must have value between 1 and {MOST_EVENTS}"
             raise InvalidParameterException(constraint=constraint, parameter="limit", value=limit)
-        streams = self.groups[log_group_name].streams
+        self.retention.expire(self.groups[log_group_name])
+        streams = dict(self.groups[log_group_name].streams)
         names = [name for name in list(streams) if not log_stream_names or name in log_stream_names]
         matches = matcher(filter_pattern)
         found = [
@@ -122,8 +142,12 @@ def _page(events: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     return events[:limit]
 
 
-def install() -> None:
-    """Make moto use `LocalLogs`, for every account and region, from now on."""
+def install(clock: Clock) -> None:
+    """Make moto use `LocalLogs`, for every account and region, from now on.
+
+    clock: cloud time, in which retention passes.
+    """
+    LocalLogs.retention = LogRetention(clock)
     logs_backends.backend = LocalLogs
 
 

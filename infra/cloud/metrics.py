@@ -18,6 +18,11 @@ from warmer.errors import ConfigurationError
 
 __all__ = ["RESOLUTION", "Distribution", "MetricId", "MetricStore", "Sample", "parse_statistic"]
 
+KEPT_PERIODS = 200_000
+KEPT_VALUES = 500_000
+"""Minutes of metrics, and distinct values in them, that are kept, the latest: some 100 and 50 MB.
+Without its values a minute has no percentiles any more; CloudWatch keeps both for 15 days."""
+
 # What standard resolution means (Amazon CloudWatch user guide, "Metrics concepts").
 RESOLUTION = 60
 
@@ -74,10 +79,15 @@ class Distribution:
         else:
             low, high, total = sample.summary
         self._add(sample.times, total, low, high)
-        if low == high:
+        if low != high:
+            self.forget_values()
+        elif self.whole:
             self.values[low] = self.values.get(low, 0.0) + sample.times
-        else:
-            self.whole = False
+
+    def forget_values(self) -> None:
+        """Keep what all statistics but percentiles need."""
+        self.whole = False
+        self.values = {}
 
     def merge(self, other: Distribution) -> None:
         """Count in all that another one has."""
@@ -139,9 +149,17 @@ class MetricStore:
 
     delay_seconds: cloud time after which a sample can be seen; on AWS that is often a minute or
     two. before_read: called by `refresh`, to bring in what is on its way.
+    keep_periods, keep_values: what is kept of all metrics together, the latest that came.
     """
 
-    def __init__(self, clock: Clock, delay_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        delay_seconds: float = 0.0,
+        *,
+        keep_periods: int = KEPT_PERIODS,
+        keep_values: int = KEPT_VALUES,
+    ) -> None:
         if not 0 <= delay_seconds < math.inf:
             raise ConfigurationError(
                 "metric delay", delay_seconds, "a number of seconds, 0 or more"
@@ -152,6 +170,11 @@ class MetricStore:
         self._lock = threading.Lock()
         self._waiting: deque[tuple[float, Sample]] = deque()
         self._minutes: dict[MetricId, dict[int, dict[str, Distribution]]] = {}
+        self._keep_periods, self._keep_values = keep_periods, keep_values
+        # In the order in which they came to be; `_valued` has those that may have values.
+        self._periods: deque[tuple[MetricId, int, str]] = deque()
+        self._valued: deque[Distribution] = deque()
+        self._values = 0
 
     def add(self, samples: Iterable[Sample]) -> None:
         """Take samples in; they can be seen when the delay is over."""
@@ -217,4 +240,30 @@ class MetricStore:
     def _count(self, sample: Sample) -> None:
         minute = math.floor(sample.at / RESOLUTION) * RESOLUTION
         units = self._minutes.setdefault(sample.metric, {}).setdefault(minute, {})
-        units.setdefault(sample.unit, Distribution()).add(sample)
+        distribution = units.get(sample.unit)
+        if distribution is None:
+            distribution = units[sample.unit] = Distribution()
+            self._periods.append((sample.metric, minute, sample.unit))
+            self._valued.append(distribution)
+        before = len(distribution.values)
+        distribution.add(sample)
+        self._values += len(distribution.values) - before
+        while self._values > self._keep_values:
+            self._forget_values(self._valued.popleft())
+        while len(self._periods) > self._keep_periods:
+            self._forget_period(*self._periods.popleft())
+
+    def _forget_values(self, distribution: Distribution) -> None:
+        self._values -= len(distribution.values)
+        distribution.forget_values()
+
+    def _forget_period(self, metric: MetricId, minute: int, unit: str) -> None:
+        minutes = self._minutes[metric]
+        distribution = minutes[minute].pop(unit)
+        # Both are in one order: if it still has values, it is the first that has.
+        if self._valued and self._valued[0] is distribution:
+            self._forget_values(self._valued.popleft())
+        if not minutes[minute]:
+            del minutes[minute]
+        if not minutes:
+            del self._minutes[metric]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from infra.cloud.clock import Clock
-from infra.cloud.ledger import EnvironmentRecord, InvocationRecord, Ledger
+from infra.cloud.ledger import EnvironmentRecord, Ledger, Tally
 from warmer.errors import CloudError
 
 if TYPE_CHECKING:
@@ -35,12 +35,8 @@ def describe(
     """
     moment = time.time() if now is None else now
     records = {item.id: item for item in ledger.environments()}
-    served: dict[str, list[InvocationRecord]] = {}
-    for item in ledger.invocations():
-        if item.environment is not None:
-            served.setdefault(item.environment, []).append(item)
     environments = [
-        _environment(view, records[view.id], served.get(view.id, []), moment, clock.rate)
+        _environment(view, records[view.id], ledger.served(view.id), moment, clock.rate)
         for view in views
         if view.id in records
     ]
@@ -57,21 +53,18 @@ def describe(
 def _environment(
     view: EnvironmentView,
     record: EnvironmentRecord,
-    served: Sequence[InvocationRecord],
+    served: Tally,
     now: float,
     rate: float,
 ) -> dict[str, Any]:
-    since = max(
-        [item.ended for item in served if item.ended is not None],
-        default=record.ready_at,
-    )
+    since = record.ready_at if served.last_ended is None else served.last_ended
     idle = view.state == "idle" and since is not None
     return {
         **vars(view),
         "age_seconds": max(0.0, now - record.spawned_at) * rate,
         "idle_seconds": max(0.0, now - (since or now)) * rate if idle else None,
-        "invokes": len(served),
-        "pings": sum(item.ping for item in served),
+        "invokes": served.invocations,
+        "pings": served.pings,
         "init_ms": record.init_ms,
     }
 

@@ -94,7 +94,7 @@ class Deployment:
 
     def mark(self) -> int:
         """A sequence number that no invocation has yet."""
-        return len(self._cloud.ledger()["invocations"])
+        return int(self._cloud.ledger()["mark"])
 
     def alive(self, function: str) -> int:
         """How many environments of a function the cloud has now."""

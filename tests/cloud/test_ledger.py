@@ -76,3 +76,37 @@ def test_everything_fits_in_json_and_in_a_file(tmp_path: Path) -> None:
         "invocation",
     ]
     assert json.loads(json.dumps(ledger.as_dict()))["invocations"][0]["cold"] is True
+
+
+def test_the_latest_records_are_kept_and_all_are_counted(tmp_path: Path) -> None:
+    """Old details go; numbers, marks and sequence numbers are of all there ever were."""
+    ledger, version = Ledger(keep=10), deploy(tmp_path)
+    ledger.spawned("e", version)
+    for number in range(100):
+        sequence = ledger.invoked(version, request(version, ping=number % 2 == 0))
+        ledger.placed(sequence, "e", cold=number == 0)
+        ledger.completed(sequence, "success")
+    ledger.throttled(version, request(version), "ConcurrentInvocationLimitExceeded")
+    kept = [record.sequence for record in ledger.invocations()]
+    assert kept == list(range(101 - len(kept), 101))
+    assert 10 <= len(kept) <= 11
+    tally = ledger.tally("sample")
+    assert (tally.invocations, tally.pings, tally.cold_starts, tally.throttles) == (101, 50, 1, 1)
+    assert (ledger.mark(), ledger.as_dict()["mark"]) == (101, 101)
+    assert ledger.served("e").invocations == 100
+
+
+def test_what_has_not_ended_is_kept(tmp_path: Path) -> None:
+    """An invocation that runs for long can still be completed, an environment still end."""
+    ledger, version = Ledger(keep=10), deploy(tmp_path)
+    ledger.spawned("old", version)
+    running = ledger.invoked(version, request(version))
+    for number in range(50):
+        ledger.spawned(str(number), version)
+        ledger.ended(str(number), "idle")
+        ledger.completed(ledger.invoked(version, request(version)), "success")
+    ledger.completed(running, "timeout")
+    ledger.ended("old", "lifetime")
+    assert ledger.invocations()[0].status == "timeout"
+    assert ledger.environments()[0].end_reason == "lifetime"
+    assert len(ledger.environments()) <= 12

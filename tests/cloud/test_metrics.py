@@ -133,3 +133,38 @@ def test_an_impossible_delay_is_refused(delay: float) -> None:
     """With the values that can be used."""
     with pytest.raises(ConfigurationError, match="metric delay"):
         MetricStore(StandingClock(), delay)
+
+
+def test_the_oldest_values_are_forgotten_before_statistics() -> None:
+    """A cloud may run for days: percentiles of long ago go first, then whole minutes."""
+    store = MetricStore(StandingClock(), keep_values=4)
+    store.add(
+        Sample(METRIC, START + 60 * minute, value) for minute in (0, 1) for value in (1, 2, 3)
+    )
+    old, new = store.periods(METRIC, range(START, START + 120, 60)).values()
+    percentile = parse_statistic("p50")
+    assert [(old.count, old.total, percentile(old)), percentile(new)] == [(3, 6.0, None), 2.0]
+
+
+def test_the_oldest_minutes_of_all_metrics_are_dropped() -> None:
+    """As CloudWatch drops them, though after a number and not after months."""
+    store = MetricStore(StandingClock(), keep_periods=3)
+    other = MetricId.of("Space", "Other", {})
+    for minute in range(3):
+        store.add(Sample(metric, START + 60 * minute, 1.0) for metric in (METRIC, other))
+    kept = {
+        metric: [at - START for at in store.periods(metric, range(START, START + 600, 60))]
+        for metric in (METRIC, other)
+    }
+    assert kept == {METRIC: [120], other: [60, 120]}
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 10)), max_size=60))
+def test_what_is_kept_is_bounded(measured: list[tuple[int, float]]) -> None:
+    """In whatever order samples come."""
+    store = MetricStore(StandingClock(), keep_periods=3, keep_values=5)
+    store.add(Sample(METRIC, START + 60 * minute, value) for minute, value in measured)
+    found = store.periods(METRIC, range(START, START + 600, 60)).values()
+    assert len(found) <= 3
+    assert sum(len(item.values) for item in found) <= 5
