@@ -26,6 +26,7 @@ class Metrics:
     def __init__(self, region: str | None = None, endpoint_url: str | None = None) -> None:
         del region, endpoint_url
         self.asked: list[Mapping[str, object]] = []
+        self.questions: list[int] = []
 
     def series(
         self, queries: Sequence[Mapping[str, object]], start: float, end: float
@@ -33,11 +34,14 @@ class Metrics:
         """The same values in both, by statistic."""
         assert start < end
         self.asked += queries
+        self.questions.append(len(queries))
         found = {}
         for query in queries:
             stat = query["MetricStat"]
             assert isinstance(stat, dict)
             value = VALUES[stat["Stat"]]
+            if stat["Metric"]["Dimensions"][0]["Value"] == "other":
+                value *= 2
             found[str(query["Id"])] = {start + 60: value, start + 660: value}
         return found
 
@@ -67,6 +71,18 @@ def test_an_alias_is_asked_for_by_its_resource() -> None:
     stat = metrics.asked[0]["MetricStat"]
     assert isinstance(stat, dict)
     assert stat["Metric"]["Dimensions"][1] == {"Name": "Resource", "Value": "digits:live"}
+
+
+def test_many_functions_share_a_question() -> None:
+    """As many as GetMetricData takes metrics, 500; each function has its own values."""
+    metrics = Metrics()
+    names = [*(f"f{number}" for number in range(71)), "other"]
+    found = read_demand(metrics, names, START, START + 1200)
+
+    assert metrics.questions == [71 * len(METRICS), len(METRICS)]
+    assert [one.name for one in found.functions] == names
+    assert [one.invocations for one in found.functions] == [8] * 71 + [16]
+    assert len({str(query["Id"]) for query in metrics.asked[:497]}) == 497
 
 
 def test_a_look_says_what_it_cost() -> None:

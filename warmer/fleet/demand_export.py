@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from warmer.aws.metric_data import MOST_QUERIES
 from warmer.fleet.price import PRICES
 
 __all__ = ["MOST_DAYS", "DemandExport", "FunctionDemand", "read_demand"]
@@ -27,6 +28,9 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "p99": ("Duration", "p99"),
     "maximum": ("Duration", "Maximum"),
 }
+MOST_FUNCTIONS = MOST_QUERIES // len(METRICS)
+"""Functions that one question asks for."""
+
 DURATIONS = ("minimum", "average", "p50", "p99", "maximum")
 
 Values = Sequence[float | None]
@@ -100,15 +104,21 @@ def read_demand(metrics: Series, names: Sequence[str], start: float, end: float)
     """Read seven metrics of each function (NAME or NAME:ALIAS) between two Unix times.
 
     Whole minutes: the one that `start` is in is the first, the one that `end` is in is left out.
+    Seventy-one functions share a GetMetricData, whose answer has pages where there is much to tell.
     Raises ServiceError.
     """
     first, last = start // MINUTE * MINUTE, end // MINUTE * MINUTE
     count = int((last - first) / MINUTE)
     functions = []
-    for name in names:
-        found = metrics.series([_query(key, name) for key in METRICS], first, last)
-        minutes = {key: _by_minute(found[key], first, count) for key in METRICS}
-        functions.append(FunctionDemand(name, minutes))
+    for begin in range(0, len(names), MOST_FUNCTIONS):
+        batch = names[begin : begin + MOST_FUNCTIONS]
+        queries = [
+            _query(number, key, name) for number, name in enumerate(batch) for key in METRICS
+        ]
+        found = metrics.series(queries, first, last)
+        for number, name in enumerate(batch):
+            minutes = {key: _by_minute(found[f"{key}{number}"], first, count) for key in METRICS}
+            functions.append(FunctionDemand(name, minutes))
     return DemandExport(first, functions, len(METRICS) * len(names) * PRICES.metric_read)
 
 
@@ -116,7 +126,7 @@ def _by_minute(values: Mapping[float, float], first: float, count: int) -> list[
     return [values.get(first + number * MINUTE) for number in range(count)]
 
 
-def _query(key: str, name: str) -> dict[str, object]:
+def _query(number: int, key: str, name: str) -> dict[str, object]:
     metric, statistic = METRICS[key]
     function, _, alias = name.partition(":")
     dimensions = [{"Name": "FunctionName", "Value": function}]
@@ -124,6 +134,6 @@ def _query(key: str, name: str) -> dict[str, object]:
         dimensions.append({"Name": "Resource", "Value": name})
     described = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions}
     return {
-        "Id": key,
+        "Id": f"{key}{number}",
         "MetricStat": {"Metric": described, "Period": int(MINUTE), "Stat": statistic},
     }
