@@ -191,3 +191,30 @@ def test_loads_neither_a_model_runtime_nor_numpy() -> None:
 
     assert run.stdout.split() == []
     assert run.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "reads"),
+    [
+        ({"WARMER_POLICY": "auto"}, True),
+        ({"WARMER_POLICY": "auto", "WARMER_USES": "metrics"}, False),
+        ({"WARMER_POLICY": "fixed:5"}, False),
+    ],
+)
+def test_logs_are_read_for_policies_that_look_at_users(
+    load: Load, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], reads: bool
+) -> None:
+    """Unless metrics are asked for; fixed pings look at nobody."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    warm = load('[{"function": "bare"}]', bare=Function())
+
+    assert (warm.UPKEEP.guidance.use_log is not None) is reads
+
+
+def test_without_a_policy_no_log_is_known() -> None:
+    """Its INIT does not pay for the module."""
+    run = init('[{"function": "digits"}]', "print('warmer.fleet.use_log' in sys.modules)")
+
+    assert run.stdout.split() == ["False"]
