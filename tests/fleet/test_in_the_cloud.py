@@ -80,8 +80,7 @@ class Account:
             Role=self.role,
             Handler=handler,
             Timeout=60,
-            Code={"ZipFile": package(DECORATED)},
-            **settings,
+            **{"Code": {"ZipFile": package(DECORATED)}, **settings},
         )
         return name
 
