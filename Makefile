@@ -114,8 +114,9 @@ dist: setup ## build the wheel of warmer, and a Lambda layer of it, into dist/
 lock: ## renew the pinned versions from what pyproject.toml allows
 	@PYTHON=$(PYTHON) infra/build/lock.sh
 
-train: .tools/train/ready ## train the demo model again (needs torch, some 200 MB)
-	@.tools/train/bin/python -m infra.train
+train: .venv/ready .tools/train/ready ## train the demo model again (needs torch, some 200 MB)
+	@.venv/bin/warmer train --least-accuracy 0.99 --output build/train
+	@cp build/train/model/* handlers/models/digits/
 
 # What learning needs, and the libraries whose schedules ours are compared with.
 .tools/train/ready: $(LOCKS)/train.txt

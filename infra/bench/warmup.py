@@ -75,7 +75,14 @@ def runs(seeds: int, epochs: int) -> Iterator[Run]:
     """All trainings, one after the other."""
     split = load_split()
     for first in (False, True):
-        architecture = Architecture(width=32, depth=4, dropout=0.0, normalise_first=first)
+        architecture = Architecture(
+            width=32,
+            depth=4,
+            dropout=0.0,
+            normalise_first=first,
+            convolutions=1,
+            normalise_convolutions=False,
+        )
         for rate in RATES:
             for name, schedule in SCHEDULES.items():
                 for seed in range(seeds):

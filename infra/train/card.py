@@ -6,15 +6,17 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
+
+from infra.train.settings import RunSettings
 
 # What decides the bytes of the exported file, and the runtime that measured it.
 PACKAGES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
 
 DESCRIPTION: Mapping[str, object] = {
     "name": "digits",
-    "description": "A convolutional classifier of handwritten digits in images of 8x8 pixels.",
+    "description": "A small vision transformer that reads handwritten digits of 8x8 pixels.",
     "inputs": {
         "image": {
             "dtype": "float32",
@@ -44,7 +46,7 @@ DESCRIPTION: Mapping[str, object] = {
         ),
     },
     "samples": "samples.npz: one test image of every digit as `image`, row i shows the digit i",
-    "reproduce": "make train",
+    "reproduce": "warmer train, with these settings and versions; make train has the defaults",
 }
 
 
@@ -55,8 +57,7 @@ class Measured:
     accuracy: float
     train_size: int
     test_size: int
-    seed: int
-    epochs: int
+    settings: RunSettings
 
 
 def installed_versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
@@ -71,8 +72,7 @@ def model_card(model: bytes, measured: Measured, versions: Mapping[str, str]) ->
         "accuracy": round(measured.accuracy, 6),
         "test_size": measured.test_size,
         "train_size": measured.train_size,
-        "seed": measured.seed,
-        "epochs": measured.epochs,
+        "settings": asdict(measured.settings),
         "sha256": hashlib.sha256(model).hexdigest(),
         "size_bytes": len(model),
         "versions": dict(versions),

@@ -56,9 +56,18 @@ class TrainingFailed(WarmerError):
     show_default=True,
     help="Gets model/, bundle/, checkpoint.pt and training.svg.",
 )
+@click.option(
+    "--least-accuracy",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Fail, and write no model, below this share of right answers.",
+)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --output.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def train(output: Path, resume: bool, as_json: bool, **settings: Any) -> None:
+def train(
+    output: Path, least_accuracy: float, resume: bool, as_json: bool, **settings: Any
+) -> None:
     """Train a small vision transformer on handwritten digits, with AdamW and a schedule of choice.
 
     It runs on one CPU thread: the same settings give the same weights, with or without a stop on
@@ -72,7 +81,13 @@ def train(output: Path, resume: bool, as_json: bool, **settings: Any) -> None:
     epochs: list[dict[str, float]] = []
     accuracy = None
     with _progress(chosen.epochs, quiet=as_json) as advance:
-        for line in _lines({"settings": asdict(chosen), "output": str(output), "resume": resume}):
+        order = {
+            "settings": asdict(chosen),
+            "output": str(output),
+            "least_accuracy": least_accuracy,
+            "resume": resume,
+        }
+        for line in _lines(order):
             if "epoch" in line:
                 epochs.append(line["epoch"])
                 advance(line["epoch"])
@@ -122,6 +137,9 @@ def _lines(order: Mapping[str, object]) -> Iterator[dict[str, Any]]:
                 if "error" in line:
                     process.wait()
                     raise ConfigurationError(**line["error"])
+                if "poor" in line:
+                    process.wait()
+                    raise TrainingFailed(line["poor"])
                 yield line
         except BaseException:
             process.kill()

@@ -3,7 +3,8 @@
     python -m infra.train.process '{"output": "build/train", "settings": {"seed": 1}}'
 
 It prints a JSON object a line: `{"epoch": {...}}` after each epoch, `{"accuracy": ...}` at the end,
-or `{"error": {...}}` with the parts of a ConfigurationError.
+`{"error": {...}}` with the parts of a ConfigurationError, or `{"poor": ...}` for a model that gets
+too few images right.
 """
 
 from __future__ import annotations
@@ -14,15 +15,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
-from infra.train.card import Measured, card_text, installed_versions, model_card
-from infra.train.dataset import Split, load_split, one_of_each
-from infra.train.evaluation import measure_accuracy
+from infra.train.bundle import write_bundle
+from infra.train.dataset import load_split
 from infra.train.export import to_onnx
 from infra.train.settings import RunSettings
 from infra.train.training_run import Epoch, TrainingRun
-from warmer.errors import ConfigurationError
+from warmer.errors import ConfigurationError, ModelError
 
 CHECKPOINT = "checkpoint.pt"
 MODEL = "model"
@@ -35,6 +33,9 @@ def main(text: str) -> int:
     except ConfigurationError as error:
         _say({"error": {"key": error.key, "value": str(error.value), "expected": error.expected}})
         return 2
+    except ModelError as error:
+        _say({"poor": str(error)})
+        return 1
     return 0
 
 
@@ -54,26 +55,8 @@ def _train(order: Mapping[str, object]) -> None:
         _say({"epoch": asdict(epoch)})
 
     network = run.run(watch)
-    _say({"accuracy": _write(to_onnx(network), split, settings, output / MODEL)})
-
-
-def _write(model: bytes, split: Split, settings: RunSettings, folder: Path) -> float:
-    """Write the model with its samples and its card; returns its accuracy on the test images."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.onnx").write_bytes(model)
-    accuracy = measure_accuracy(folder / "model.onnx", split.test_images, split.test_labels)
-    sizes = len(split.train_labels), len(split.test_labels)
-    measured = Measured(accuracy, *sizes, seed=settings.seed, epochs=settings.epochs)
-    card = {
-        **model_card(model, measured, installed_versions()),
-        "description": "A small vision transformer that reads handwritten digits of 8x8 pixels.",
-        "reproduce": "warmer train",
-        "settings": asdict(settings),
-    }
-    (folder / "model.json").write_text(card_text(card), encoding="utf-8")
-    samples = one_of_each(split.test_images, split.test_labels)
-    np.savez_compressed(folder / "samples.npz", image=samples)
-    return accuracy
+    least = float(str(order.get("least_accuracy", 0.0)))
+    _say({"accuracy": write_bundle(to_onnx(network), split, settings, least, output / MODEL)})
 
 
 def _say(line: Mapping[str, object]) -> None:

@@ -22,7 +22,7 @@ class RunSettings:
     """
 
     seed: int = 0
-    epochs: int = 100
+    epochs: int = 200
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.05

@@ -1,6 +1,6 @@
 """The digits network: a small vision transformer; raw pixels in, a label and ten probabilities out.
 
-Dosovitskiy et al., "An Image is Worth 16x16 Words" (2021). A convolution comes before the patches
+Dosovitskiy et al., "An Image is Worth 16x16 Words" (2021). Convolutions come before the patches
 (Xiao et al., "Early Convolutions Help Transformers See Better", 2021), each block normalises its
 input (Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020), and the
 classifier reads the mean of all patches instead of a class token.
@@ -24,21 +24,27 @@ class Architecture:
     `patch` is the side of a square patch in pixels, a divisor of 8; `width` the length of a
     patch's vector, a multiple of `heads`; `depth` the number of blocks. `normalise_first` puts
     normalisation before each part of a block, as usual today; after it, as in "Attention Is All
-    You Need", training depends on warm-up. Raises ConfigurationError for other values.
+    You Need", training depends on warm-up. `convolutions` of 3x3 come before the patches, each
+    with batch normalisation if `normalise_convolutions`. `dropout` is the share of a block's
+    results that is left out while it learns. Raises ConfigurationError for other values.
     """
 
     patch: int = 2
     width: int = 64
     depth: int = 2
     heads: int = 4
-    dropout: float = 0.0
+    dropout: float = 0.1
     normalise_first: bool = True
+    convolutions: int = 2
+    normalise_convolutions: bool = True
 
     def __post_init__(self) -> None:
         if self.patch < 1 or SIDE % self.patch:
             raise ConfigurationError("patch", self.patch, f"a divisor of {SIDE}")
         if self.heads < 1 or self.width < 1 or self.width % self.heads:
             raise ConfigurationError("width", self.width, f"a multiple of heads ({self.heads})")
+        if self.convolutions < 1:
+            raise ConfigurationError("convolutions", self.convolutions, "1 or more")
         if self.depth < 1:
             raise ConfigurationError("depth", self.depth, "1 or more")
         if not 0 <= self.dropout < 1:
@@ -56,10 +62,10 @@ class VisionTransformer(nn.Module):  # type: ignore[misc]  # torch is untyped he
         super().__init__()
         sizes = architecture or Architecture()
         side, count = sizes.patch, (SIDE // sizes.patch) ** 2
+        channels = sizes.width // 2
         self.patches = nn.Sequential(
-            nn.Conv2d(1, sizes.width // 2, kernel_size=3, padding=1),
-            nn.GELU(),
-            nn.Conv2d(sizes.width // 2, sizes.width, kernel_size=side, stride=side),
+            *(part for number in range(sizes.convolutions) for part in _convolution(number, sizes)),
+            nn.Conv2d(channels, sizes.width, kernel_size=side, stride=side),
         )
         self.positions = nn.Parameter(0.02 * torch.randn(count, sizes.width))
         self.blocks = nn.Sequential(*(Block(sizes) for _ in range(sizes.depth)))
@@ -77,6 +83,16 @@ class VisionTransformer(nn.Module):  # type: ignore[misc]  # torch is untyped he
         """The label int64 (batch,) and the probabilities float32 (batch, 10)."""
         logits = self.logits(image)
         return logits.argmax(dim=1), logits.softmax(dim=1)
+
+
+def _convolution(number: int, sizes: Architecture) -> list[nn.Module]:
+    channels = sizes.width // 2
+    inputs = channels if number else 1
+    if not sizes.normalise_convolutions:
+        return [nn.Conv2d(inputs, channels, kernel_size=3, padding=1), nn.GELU()]
+    # The normalisation's shift takes the place of a bias; export folds both into the weights.
+    convolution = nn.Conv2d(inputs, channels, kernel_size=3, padding=1, bias=False)
+    return [convolution, nn.BatchNorm2d(channels), nn.ReLU()]
 
 
 class Block(nn.Module):  # type: ignore[misc]  # torch is untyped here

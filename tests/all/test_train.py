@@ -99,3 +99,12 @@ def test_the_bundle_answers_as_the_demo_model_does(straight: Path) -> None:
     assert (straight / "training.svg").read_text().startswith("<?xml")
     card = json.loads((straight / "model" / "model.json").read_text())
     assert card["settings"]["schedule"] == "linear(50%) then cosine"
+
+
+def test_a_model_that_gets_too_few_right_is_not_written(tmp_path: Path) -> None:
+    """As `make train` asks, before it replaces the demo's."""
+    arguments = [*SHORT, "--output", str(tmp_path), "--epochs", "1", "--least-accuracy", "0.99"]
+    result = CliRunner().invoke(train, arguments)
+
+    assert "below 99%; no model was written" in str(result.exception)
+    assert not (tmp_path / "model").exists()

@@ -12,6 +12,7 @@ from infra.train import bundle
 from infra.train.card import Measured, card_text, model_card
 from infra.train.dataset import Split, one_of_each
 from infra.train.evaluation import measure_accuracy
+from infra.train.settings import RunSettings
 from warmer.errors import ConfigurationError, ModelError
 
 COMMITTED = Path(__file__).parents[2] / "handlers" / "models" / "digits"
@@ -46,20 +47,21 @@ def test_bundle_holds_model_samples_and_card(
     """A good model is written beside its samples and its card."""
     monkeypatch.setattr(bundle, "installed_versions", lambda: {"torch": "2.13.0"})
 
-    accuracy = bundle.write_bundle(model, split, seed=3, epochs=5, output=tmp_path / "new")
+    settings = RunSettings(seed=3, epochs=5)
+    accuracy = bundle.write_bundle(model, split, settings, 0.97, tmp_path / "new")
 
     card = json.loads((tmp_path / "new" / "model.json").read_text(encoding="utf-8"))
-    assert (accuracy, card["test_size"], card["seed"], card["epochs"]) == (1.0, 10, 3, 5)
+    assert (accuracy, card["test_size"], card["settings"]["seed"]) == (1.0, 10, 3)
     assert model == (tmp_path / "new" / "model.onnx").read_bytes()
     assert (COMMITTED / "samples.npz").read_bytes() == (tmp_path / "new/samples.npz").read_bytes()
 
 
 def test_poor_model_replaces_nothing(split: Split, model: bytes, tmp_path: Path) -> None:
-    """Below 97 % the error says so and the folder stays as it was."""
+    """Below the least accuracy the error says so and the folder stays as it was."""
     wrong = Split(split.train_images, DIGITS, split.test_images, (DIGITS + 1) % 10)
 
     with pytest.raises(ModelError, match=r"0\.00% on the test images, below 97%"):
-        bundle.write_bundle(model, wrong, seed=0, epochs=1, output=tmp_path)
+        bundle.write_bundle(model, wrong, RunSettings(), 0.97, tmp_path)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -80,7 +82,7 @@ def test_missing_digit_is_named() -> None:
 
 def test_card_is_stable_json() -> None:
     """The same model gives the same text, so that a reproduction shows no difference."""
-    measured = Measured(accuracy=449 / 450, train_size=1347, test_size=450, seed=0, epochs=40)
+    measured = Measured(449 / 450, train_size=1347, test_size=450, settings=RunSettings())
 
     text = card_text(model_card(b"model", measured, {"torch": "2.13.0"}))
 
@@ -92,7 +94,7 @@ def test_committed_card_is_what_training_writes(model: bytes) -> None:
     """The card is written by the training, never by hand."""
     committed = (COMMITTED / "model.json").read_text(encoding="utf-8")
     figures = json.loads(committed)
-    names = ("accuracy", "train_size", "test_size", "seed", "epochs")
-    measured = Measured(**{name: figures[name] for name in names})
+    sizes = figures["train_size"], figures["test_size"]
+    measured = Measured(figures["accuracy"], *sizes, RunSettings(**figures["settings"]))
 
     assert committed == card_text(model_card(model, measured, figures["versions"]))
