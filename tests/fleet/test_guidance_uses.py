@@ -20,7 +20,7 @@ from warmer.fleet.discovery import TargetSources
 from warmer.fleet.expressions import Rate
 from warmer.fleet.guidance import Guidance
 from warmer.fleet.memory import Memory
-from warmer.fleet.policy import Decision, IdleReset, Look
+from warmer.fleet.policy import Decision, IdleReset, Look, Policy
 from warmer.fleet.upkeep import Upkeep, UpkeepReport
 from warmer.fleet.use_log import OVERDUE_SECONDS, UseLog
 from warmer.fleet.versions import LiveVersions
@@ -33,13 +33,32 @@ class Watching:
     hold: int = 0
     pause: float = 60.0
     looks: list[Look] = field(default_factory=list)
-    informed: ClassVar[bool] = True
+    asked: list[str] = field(default_factory=list)
     timed: ClassVar[bool] = False
+
+    def informed(self) -> Policy:
+        """The same, which says that it was asked."""
+        return Told(self)
 
     def decide(self, look: Look) -> Decision:
         """The next look is in a minute, or after another pause."""
         self.looks.append(look)
+        self.asked.append("")
         return Decision(self.hold, look.now + self.pause, {"looks": len(self.looks)})
+
+
+@dataclass
+class Told:
+    """What a policy is where logs tell of users."""
+
+    policy: Watching
+    timed: ClassVar[bool] = False
+
+    def decide(self, look: Look) -> Decision:
+        """As that decides."""
+        decision = self.policy.decide(look)
+        self.policy.asked[-1] = "told"
+        return decision
 
 
 @dataclass
@@ -136,6 +155,7 @@ def test_a_log_in_which_no_report_was_seen_is_not_relied_on() -> None:
 
     assert isinstance(world.policy, Watching)
     assert [look.uses is None for look in world.policy.looks] == [True, False, False]
+    assert world.policy.asked == ["", "told", "told"]
 
 
 def test_a_log_without_the_pings_is_not_relied_on_and_said_to_be_so() -> None:
@@ -147,6 +167,7 @@ def test_a_log_without_the_pings_is_not_relied_on_and_said_to_be_so() -> None:
     assert isinstance(world.policy, Watching)
     assert world.policy.looks[0].uses is not None
     assert world.policy.looks[-1].uses is None
+    assert (world.policy.asked[0], world.policy.asked[-1]) == ("told", "")
     assert "digits" in notes[0]
     assert "has no reports of pings" in notes[0]
     assert OVERDUE_SECONDS < 6 * 60
@@ -183,6 +204,33 @@ def test_a_log_that_may_not_be_read_is_noted_and_the_metrics_are_read() -> None:
     assert any("filter_log_events is not allowed" in n for one in found for n in one.notes)
     assert world.reads > 0
     assert sum(one.metrics_read for one in found) == world.reads
+
+
+@pytest.mark.parametrize(
+    ("code", "asked"),
+    [
+        ("ThrottlingException", "told"),
+        ("AccessDeniedException", ""),
+        ("ResourceNotFoundException", ""),
+        ("", ""),
+    ],
+)
+def test_a_log_that_was_read_and_is_not_now(code: str, asked: str) -> None:
+    """After a throttle the next look tells of all since; what may not be read is not waited for."""
+    world = World()
+    world.user(NOON - 30)
+    world.run()
+    world.logs.errors[world.group] = ServiceError("refused", code)
+    world.user(NOON + 10)
+    world.run()
+    world.logs.errors.clear()
+    world.run()
+
+    assert isinstance(world.policy, Watching)
+    assert world.policy.asked[1] == asked
+    assert world.policy.looks[1].uses is None
+    again = code in ("ThrottlingException", "ResourceNotFoundException")
+    assert world.told() == ([NOON - 30, NOON + 10] if again else [NOON - 30])
 
 
 def test_the_history_comes_from_the_log_where_that_has_reports() -> None:

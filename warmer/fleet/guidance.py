@@ -112,7 +112,7 @@ class Guidance:
             return Step(0, look_at, remembered, changed=False)
         uses, read = self._uses(subject, remembered)
         look = self._look(subject, remembered, max(situation.now, look_at))._replace(uses=uses)
-        decision = self.policy.decide(look)
+        decision = self._policy_for(read).decide(look)
         memory = {**decision.memory, **read, POLICY: self._mark, LOOK_AT: decision.look_at}
         if decision.hold:
             memory[WAVE_AT] = look.now
@@ -133,9 +133,10 @@ class Guidance:
         memory = _own(step.memory)
         replies = [_heard(reply) for reply in _first_replies(report.replies)]
         found = dict(step.memory)
-        if isinstance(self.policy, Hearing) and replies:
+        policy = self._policy_for(step.memory)
+        if isinstance(policy, Hearing) and replies:
             history = _History(self, subject, moment)
-            decision = self.policy.after(Look(moment, moment, replies, memory, history))
+            decision = policy.after(Look(moment, moment, replies, memory, history))
             found = {**decision.memory, POLICY: self._mark, WAVE_AT: moment}
             found[LOOK_AT] = decision.look_at
             found |= {
@@ -151,6 +152,12 @@ class Guidance:
     @property
     def _mark(self) -> float:
         return float(crc32(self.name.encode()))
+
+    def _policy_for(self, remembered: Mapping[str, float]) -> Policy:
+        """The policy as it is for a version whose log can be relied on, or cannot."""
+        if isinstance(self.policy, Informed) and remembered.get(REPORTED):
+            return self.policy.informed()
+        return self.policy
 
     def _remembered(self, subject: Subject) -> Mapping[str, float]:
         found = subject.known.policy
@@ -171,7 +178,10 @@ class Guidance:
         reported = remembered.get(REPORTED, 0.0)
         looked = self._looked.get(subject.key)
         if looked is None:
-            return None, {n: remembered[n] for n in (USES_AT, REPORTED) if n in remembered}
+            known = {n: remembered[n] for n in (USES_AT, REPORTED) if n in remembered}
+            if self.use_log is None or self.use_log.is_refused(_group_of(subject)):
+                known.pop(REPORTED, None)
+            return None, known
         if looked.missing:
             self.notes.append(
                 f"the log of {subject.name} has no reports of pings: it is another one than"

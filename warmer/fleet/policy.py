@@ -124,14 +124,17 @@ class Hearing(Protocol):
 
 @runtime_checkable
 class Informed(Protocol):
-    """A policy that takes in users' requests, `Look.uses`: at each look the logs are read for it.
+    """A policy that can take in users' requests, `Look.uses`: at each look a log is read for it.
 
-    To read them costs no request, but the warmer's time. Other policies have the history.
+    To read it costs nothing but the warmer's time. Other policies have the history, and so has this
+    one for a function whose log cannot be read, or has no reports.
     """
 
-    @property
-    def informed(self) -> bool:
-        """Whether it takes them in."""
+    def informed(self) -> Policy:
+        """The same policy where logs tell of users' requests; what it remembers, both can read.
+
+        Of its looks some may lack `uses`, which are then with a later one.
+        """
         ...
 
 

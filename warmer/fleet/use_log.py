@@ -121,6 +121,10 @@ class UseLog:
         self._halt, self._left = "", MOST_REQUESTS
         self.notes = []
 
+    def is_refused(self, group: str) -> bool:
+        """Whether it could not be read, for another reason than that too much was asked for."""
+        return group in self._refused
+
     def sent(self, key: str | None, request_ids: Iterable[str], at: float) -> None:
         """Pings were answered at a moment: their reports are none of users'.
 
@@ -187,6 +191,7 @@ class UseLog:
             self.requests += 1
             self._take_refusal(group, error, now)
             return None
+        self._refused.pop(group, None)
         self._left -= answer.requests
         self.requests += answer.requests
         return answer
@@ -196,8 +201,9 @@ class UseLog:
         self.notes.append(why)
         if error.code in THROTTLED:
             self._halt = "CloudWatch Logs throttled another"
-        elif error.code != NOT_FOUND:
-            self._refused[group] = (now + REFUSED_SECONDS, why)
+        else:
+            seconds = 0.0 if error.code == NOT_FOUND else REFUSED_SECONDS
+            self._refused[group] = (now + seconds, why)
         if not error.code:
             self._halt = "there was no answer for another"
 

@@ -59,7 +59,8 @@ class Use(NamedTuple):
 
 @dataclass(frozen=True)
 class Uses:
-    """What a look at the logs tells of one version of a function.
+    """What a look at the logs tells of one version of a function; a policy has it as `Look.uses`
+    (`warmer.fleet.policy.Informed`).
 
     `requests`: those of users that ended from `since` to `until` (Unix seconds), in the order of
     their arrival, each told once over all looks. One whose line came late may have ended before
