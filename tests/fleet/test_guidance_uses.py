@@ -159,10 +159,12 @@ def test_a_log_in_which_no_report_was_seen_is_not_relied_on() -> None:
 
 
 def test_a_log_without_the_pings_is_not_relied_on_and_said_to_be_so() -> None:
-    """Until it has reports again."""
+    """Until it has those again: reports of failures are there with any system log level."""
     world = World(Watching(hold=1), logs_pings=False)
     world.user(NOON - 30)
     notes = [note for _ in range(6) for note in world.run().notes]
+    world.user(world.now - 30)
+    world.run()
 
     assert isinstance(world.policy, Watching)
     assert world.policy.looks[0].uses is not None
@@ -171,6 +173,10 @@ def test_a_log_without_the_pings_is_not_relied_on_and_said_to_be_so() -> None:
     assert "digits" in notes[0]
     assert "has no reports of pings" in notes[0]
     assert OVERDUE_SECONDS < 6 * 60
+    world.logs_pings = True
+    world.run()
+    world.run()
+    assert world.policy.looks[-1].uses is not None
 
 
 def test_the_log_group_is_the_one_that_replies_name() -> None:

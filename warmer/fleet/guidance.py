@@ -32,7 +32,8 @@ __all__ = ["Guidance", "Step"]
 POLICY, LOOK_AT, WAVE_AT, USERS, LAST_USER = ":policy", ":look_at", ":wave_at", ":users", ":last"
 """Beside a policy's own memory: which policy, when it looks again, its last wave, whom that met."""
 USES_AT, REPORTED = ":uses_at", ":reported"
-"""Up to when the log was read for it, and 1 where the log had reports of requests."""
+"""Up to when the log was read for it, and whether that has reports of requests: 1, or -1 where
+pings had none, 0 where none was to be seen yet."""
 
 LOG_SECONDS = 5.0
 """How long after a wave its last report is written, for another process of the warmer, which does
@@ -155,7 +156,7 @@ class Guidance:
 
     def _policy_for(self, remembered: Mapping[str, float]) -> Policy:
         """The policy as it is for a version whose log can be relied on, or cannot."""
-        if isinstance(self.policy, Informed) and remembered.get(REPORTED):
+        if isinstance(self.policy, Informed) and remembered.get(REPORTED, 0.0) > 0:
             return self.policy.informed()
         return self.policy
 
@@ -187,9 +188,11 @@ class Guidance:
                 f"the log of {subject.name} has no reports of pings: it is another one than"
                 f" {_group_of(subject)}, or its system log level is above INFO"
             )
-        reported = 0.0 if looked.missing else 1.0 if looked.reports else reported
+            reported = -1.0
+        elif looked.pings or (looked.reports and reported == 0):
+            reported = 1.0
         read = {USES_AT: looked.uses.until, REPORTED: reported}
-        return looked.uses if reported else None, read
+        return looked.uses if reported > 0 else None, read
 
     def _look(self, subject: Subject, remembered: Mapping[str, float], now: float) -> Look:
         wave_at = remembered.get(WAVE_AT)

@@ -35,7 +35,8 @@ FARTHEST_SECONDS = 3600.0
 
 OVERDUE_SECONDS = 180.0
 """If a ping is not in the log after this, the log is not the function's, or has no reports: with
-the system log level WARN there are none (Lambda developer guide, "Log-level filtering")."""
+the system log level WARN it has those of failures (Lambda developer guide, "Log-level filtering").
+"""
 
 MOST_REQUESTS = 20
 MOST_REQUESTS_A_GROUP = 5
@@ -70,10 +71,12 @@ class Wanted(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """What was found: users' requests, how many reports in all, and whether pings are missing."""
+    """What was found: users' requests, how many reports in all and of pings, and whether those of
+    pings are missing."""
 
     uses: Uses
     reports: int
+    pings: int
     missing: bool
 
 
@@ -212,6 +215,7 @@ class UseLog:
         known = self._known.setdefault(one.key, _Known())
         again = known.until is not None
         requests: list[Use] = []
+        pings = 0
         mine = list(_of(one, reports))
         for seen in mine:
             if seen.id in known.events:
@@ -219,6 +223,7 @@ class UseLog:
             known.events[seen.id] = seen.ended_at
             ping = seen.report.request_id
             if known.pings.pop(ping, None) is not None or ping in self._strays:
+                pings += 1
                 continue
             # What a process finds at its first look may have been told by another one before.
             if again or seen.ended_at > one.since:
@@ -230,7 +235,7 @@ class UseLog:
         for ping in late:
             del known.pings[ping]
         uses = Uses(one.since, until, tuple(sorted(requests)))
-        return Looked(uses, len(mine), bool(late))
+        return Looked(uses, len(mine), pings, bool(late) and not pings)
 
 
 def _reports(events: Iterable[FilteredEvent]) -> list[_Reported]:
