@@ -49,7 +49,7 @@ def execute(environment: Environment, invocation: Invocation) -> tuple[Outcome, 
     failed = init.failure
     if init.repeat:
         failed = _repeat_init(environment, invocation, deadline)
-    stream.write(report.start_line(invocation.request_id, version.version))
+    environment.stream.write(report.start_line(version, invocation.request_id))
     answer = environment.exchange(invocation, deadline) if failed is None else failed
     duration_ms = (time.monotonic() - began) * 1000
     environment.freeze()
@@ -78,7 +78,7 @@ def _initialise(environment: Environment, invocation: Invocation) -> _Init:
         init_ms = environment.initialise()
         if environment.state == "parked":
             # Nobody prepared the version: this request waits for what AWS does at publishing.
-            environment.stream.write(report.init_report_line(init_ms))
+            environment.stream.write(report.init_report_line(environment.version, init_ms))
             return _Init()
         return _Init(init_ms)
     except InitFailed as error:
@@ -108,21 +108,24 @@ def _repeat_init(
 
 def _report_failed_init(environment: Environment, error: InitFailed, phase: Phase) -> None:
     status = "timeout" if error.too_slow else "error"
-    line = report.init_report_line(error.init_ms, status, error.error_type or None, phase)
-    environment.stream.write(line)
+    version, kind = environment.version, error.error_type or None
+    environment.stream.write(report.init_report_line(version, error.init_ms, status, kind, phase))
 
 
 def _restore(environment: Environment) -> float:
     stream, version = environment.stream, environment.version
-    stream.write(report.restore_start_line(version))
+    environment.stream.write(report.restore_start_line(version))
     try:
         restore_ms = environment.restore()
     except RestoreFailed as error:
         status = "timeout" if error.status == 408 else "error"
         stream.drain(finish=True)
-        stream.write(report.restore_report_line(error.restore_ms, status, error.error_type or None))
+        kind = error.error_type or None
+        environment.stream.write(
+            report.restore_report_line(version, error.restore_ms, status, kind)
+        )
         raise
-    stream.write(report.restore_report_line(restore_ms))
+    environment.stream.write(report.restore_report_line(version, restore_ms))
     return restore_ms
 
 
@@ -140,15 +143,15 @@ def _log(environment: Environment, outcome: Outcome, failure: Failure | None) ->
     status: str | None = None
     error_type: str | None = None
     if failure is not None and failure.detail is not None:
-        detail = report.exit_lines(outcome.request_id, failure.detail, failure.error_type)
-        lines.append(detail)
+        request_id, kind = outcome.request_id, failure.error_type
+        lines.append(report.exit_lines(version, request_id, failure.detail, kind))
     if failure is not None and failure.status == "timeout":
         now = datetime.now(UTC)
-        lines.append(report.timeout_line(outcome.request_id, version.timeout_seconds, now))
+        lines.append(report.timeout_line(version, outcome.request_id, now))
         status = "timeout"
     elif failure is not None and failure.ends_environment:
         status, error_type = "error", failure.error_type
-    lines.append(report.end_line(outcome.request_id))
-    lines.append(report.report_line(outcome, version.memory_mb, status, error_type))
+    lines.append(report.end_line(version, outcome.request_id))
+    lines.append(report.report_line(version, outcome, status, error_type))
     stream.write(*lines)
     return replace(outcome, log_tail=stream.tail())

@@ -20,6 +20,8 @@ class FunctionVersion:
     """One version of a function: code and configuration.
 
     code: folder of the unpacked package; seen read-only as /var/task inside.
+    log_format, system_log_level, log_level: as in the function's LoggingConfig; the levels hold for
+        the format JSON.
     layers: folders of the unpacked layers, in order; merged, later ones first, as /opt inside.
     code_sha256: digest of the zip, as Lambda's CodeSha256 (base64).
     variables: the function's own environment variables.
@@ -42,6 +44,9 @@ class FunctionVersion:
     ephemeral_storage_mb: int = 512
     init_type: InitType = "on-demand"
     log_group: str = ""
+    log_format: str = "Text"
+    system_log_level: str = "INFO"
+    log_level: str = "INFO"
     layers: tuple[Path, ...] = ()
 
     @property

@@ -37,6 +37,7 @@ class LocalFunction(LambdaFunction):
         super().__init__(account_id, spec, region, version)
         self.snap_start = "None"
         self.dead_letter_arn: str | None = None
+        self.log_format, self.system_log_level, self.log_level = "Text", "INFO", "INFO"
         self._take(spec)
 
     @property
@@ -79,7 +80,10 @@ class LocalFunction(LambdaFunction):
             "ApplyOn": self.snap_start,
             "OptimizationStatus": "On" if self.is_snap_start else "Off",
         }
-        found["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.logs_group_name}
+        found["LoggingConfig"] = {"LogFormat": self.log_format, "LogGroup": self.logs_group_name}
+        if self.log_format == "JSON":
+            found["LoggingConfig"]["SystemLogLevel"] = self.system_log_level
+            found["LoggingConfig"]["ApplicationLogLevel"] = self.log_level
         found |= self._preparation()
         if self.dead_letter_arn:
             found["DeadLetterConfig"] = {"TargetArn": self.dead_letter_arn}
@@ -110,6 +114,9 @@ class LocalFunction(LambdaFunction):
             ephemeral_storage_mb=int(self.ephemeral_storage),
             init_type="snap-start" if self.is_snap_start else "on-demand",
             log_group=self.logs_group_name,
+            log_format=self.log_format,
+            system_log_level=self.system_log_level,
+            log_level=self.log_level,
             layers=self.layer_folders,
         )
         # Its key is a digest, and each invoke asks for it.
@@ -145,8 +152,11 @@ class LocalFunction(LambdaFunction):
         if "EphemeralStorage" in spec:
             self.ephemeral_storage = int((spec["EphemeralStorage"] or {}).get("Size", 512))
         if "LoggingConfig" in spec:
-            group = (spec["LoggingConfig"] or {}).get("LogGroup")
-            self.logs_group_name = group or f"/aws/lambda/{self.function_name}"
+            logging = spec["LoggingConfig"] or {}
+            self.logs_group_name = logging.get("LogGroup") or f"/aws/lambda/{self.function_name}"
+            self.log_format = logging.get("LogFormat", "Text")
+            self.system_log_level = logging.get("SystemLogLevel", "INFO")
+            self.log_level = logging.get("ApplicationLogLevel", "INFO")
         if "SnapStart" in spec:
             self.snap_start = (spec["SnapStart"] or {}).get("ApplyOn", "None")
         if "DeadLetterConfig" in spec:

@@ -49,10 +49,10 @@ class LogStream:
             self._output = output
 
     def write(self, *lines: str) -> None:
-        """Add lines of the platform's own."""
+        """Add lines of the platform's own; "" is none."""
         moment = int(time.time() * 1000)
         with self._lock:
-            self._add([(moment, line) for line in lines])
+            self._add([(moment, line) for line in lines if line])
 
     def start_tail(self) -> None:
         """Forget the tail: an invocation begins."""

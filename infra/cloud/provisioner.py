@@ -191,13 +191,15 @@ class Provisioner:
     def _initialise(self, order: _Order, environment: Environment) -> None:
         reason = "failed"
         try:
-            environment.stream.write(init_report_line(environment.initialise()))
+            init_ms = environment.initialise()
+            environment.stream.write(init_report_line(environment.version, init_ms))
             environment.freeze()
             reason = "exited"
         except InitFailed as error:
             reason = environment.end_reason
             kind = "timeout" if error.too_slow else "error"
-            environment.stream.write(init_report_line(error.init_ms, kind, error.error_type))
+            said = init_report_line(environment.version, error.init_ms, kind, error.error_type)
+            environment.stream.write(said)
             # Before it is released: what has failed is not replaced.
             self._fail(order, f"FUNCTION_ERROR_INIT_FAILURE: {error}")
         except (CloudError, OSError) as error:

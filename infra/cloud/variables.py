@@ -60,6 +60,9 @@ def function_variables(
     if version.init_type == "snap-start":
         # A snapshot is restored in many environments, each with a log of its own.
         del reserved["AWS_LAMBDA_LOG_GROUP_NAME"], reserved["AWS_LAMBDA_LOG_STREAM_NAME"]
+    if version.log_format == "JSON":
+        reserved["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+        reserved["AWS_LAMBDA_LOG_LEVEL"] = version.log_level
     endpoint = {"AWS_ENDPOINT_URL": settings.endpoint_url} if settings.endpoint_url else {}
     return {**replaceable, **endpoint, **version.variables, **reserved}
 

@@ -101,29 +101,33 @@ def _outcome(init_ms: float | None) -> Outcome:
     )
 
 
+def _version() -> FunctionVersion:
+    return FunctionVersion(
+        account_id="1", region="r", name="f", version="7", handler="a.b", runtime="python3.13",
+        code=Path(), code_sha256="", memory_mb=1769,
+    )  # fmt: skip
+
+
 def test_report_lines_are_lambdas() -> None:
     """REPORT has Lambda's fields, separated by tabs; Init Duration only when cold."""
     warm = (
         "REPORT RequestId: id\tDuration: 12.34 ms\tBilled Duration: 825 ms\tMemory Size: 1769 MB\t"
         "Max Memory Used: 90 MB\t"
     )
-    assert report_line(_outcome(None), 1769) == warm + "\n"
+    assert report_line(_version(), _outcome(None)) == warm + "\n"
     cold = warm + "Init Duration: 812.30 ms\t"
-    assert report_line(_outcome(812.3), 1769) == cold + "\n"
+    assert report_line(_version(), _outcome(812.3)) == cold + "\n"
     failed = cold + "Status: error\tError Type: Runtime.ExitError\t\n"
-    assert report_line(_outcome(812.3), 1769, "error", "Runtime.ExitError") == failed
+    assert report_line(_version(), _outcome(812.3), "error", "Runtime.ExitError") == failed
 
 
 def test_streams_and_time_outs_are_named_as_lambda_names_them() -> None:
     """A stream has the date, the version and 32 digits; a time-out has its moment and length."""
     now = datetime(2026, 11, 22, 1, 2, 3, 4567, UTC)
-    version = FunctionVersion(
-        account_id="1", region="r", name="f", version="7", handler="a.b", runtime="python3.13",
-        code=Path(), code_sha256="",
-    )  # fmt: skip
+    version = _version()
     shared = replace(version, log_group="shared")
     assert stream_name(version, "ab" * 16, now) == "2026/11/22/[7]" + "ab" * 16
     assert stream_name(shared, "ab" * 16, now) == "2026/11/22/f[7][" + "ab" * 16 + "]"
-    assert timeout_line("id", 3.0, now) == (
+    assert timeout_line(version, "id", now) == (
         "2026-11-22T01:02:03.004Z id Task timed out after 3.00 seconds\n\n"
     )
