@@ -25,6 +25,7 @@ from infra.cloud.pool import Concurrency, Pool, ScalingRate
 from infra.cloud.provisioner import Provisioned, Provisioner, Stock
 from infra.cloud.sandbox import Sandbox, SandboxFactory
 from infra.cloud.settings import CloudSettings
+from infra.cloud.turns import Turns
 from warmer.errors import CloudError, ConfigurationError, Throttled
 
 __all__ = ["DataPlane", "EnvironmentView"]
@@ -50,8 +51,8 @@ class DataPlane:
     causes a new one and waits for its INIT. An environment is frozen while it is idle, and ended
     when T has passed since its last request, or when it has reached its maximum lifetime.
     Thread-safe. Two threads of its own: one ends idle environments, one reads their output; a third
-    starts processes, which die with it; a fourth accepts functions' connections to the cloud; more
-    while environments are provisioned.
+    starts processes, which die with it; a fourth accepts functions' connections to the cloud; a
+    fifth wakes those that wait in `turns`; more while environments are provisioned.
 
     accepted: gets what functions connect to the port of `settings.endpoint_url` in private
     networks; without it nobody listens there.
@@ -84,8 +85,15 @@ class DataPlane:
         )
         self._logs = LogPump(logs, self._output_ended)
         factory = self._factory
+        self.turns = Turns()
         self._host = Host(
-            settings, factory.networks.create, self._spawn, factory.task_root, ledger, self._logs
+            settings,
+            factory.networks.create,
+            self._spawn,
+            factory.task_root,
+            ledger,
+            self._logs,
+            self.turns,
         )
         self._provisioner = Provisioner(
             Stock(self._changed, self._all.values, self._create, self._release, self._retire)
@@ -112,7 +120,8 @@ class DataPlane:
                 raise
             self._running += 1
         try:
-            return self._run(version, invocation, environment)
+            with self.turns:
+                return self._run(version, invocation, environment)
         finally:
             with self._changed:
                 self._concurrency.leave(version.arn)
@@ -199,6 +208,7 @@ class DataPlane:
             self._changed.wait_for(lambda: self._running == 0)
         self._provisioner.join()
         self._reaper.join()
+        self.turns.close()
         self._logs.close()
         self._spawner.shutdown()
         self._factory.close()

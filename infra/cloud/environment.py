@@ -28,6 +28,7 @@ from infra.cloud.network import Network
 from infra.cloud.runtime_api import MAX_RESPONSE_BYTES, Call, RuntimeApi, RuntimeGone
 from infra.cloud.sandbox import Sandbox
 from infra.cloud.settings import CloudSettings
+from infra.cloud.turns import Turns
 from infra.cloud.variables import function_variables
 
 __all__ = ["Environment", "Host", "State"]
@@ -45,6 +46,7 @@ class Host:
     network: makes a network for one sandbox.
     spawn: makes a sandbox, from the one thread that lives as long as the cloud.
     task_root: where a version's package is, as the function sees it.
+    turns: in which threads that wait for runtimes go on.
     """
 
     settings: CloudSettings
@@ -53,6 +55,7 @@ class Host:
     task_root: Callable[[FunctionVersion], str]
     ledger: Ledger
     logs: LogPump
+    turns: Turns
 
 
 class Environment:
@@ -79,7 +82,7 @@ class Environment:
             version.logs_to, report.stream_name(version, self.id, datetime.now(UTC))
         )
         self._host = host
-        self._api = RuntimeApi()
+        self._api = RuntimeApi(host.turns)
         self._sandbox: Sandbox | None = None
         self._network: Network | None = None
         self._waiting: Call | None = None
@@ -266,6 +269,7 @@ class Environment:
     def _start(self) -> float:
         """Start the processes. Returns when the interpreter was executed, in monotonic seconds."""
         host = self._host
+        host.turns.leave()
         self._network = network = host.network()
         variables = function_variables(
             self.version,
@@ -292,6 +296,7 @@ class Environment:
 
     def _stop(self) -> Exit:
         """End the processes, if there are any, and read all that they wrote. Returns how."""
+        self._host.turns.leave()
         with self._kill_lock:
             sandbox, self._sandbox = self._sandbox, None
         self._waiting = self._parked = None

@@ -25,6 +25,7 @@ from infra.cloud.function_urls import FunctionUrl
 from infra.cloud.http_request import HttpRequest, HttpResponse
 from infra.cloud.invoke import INVOKE_PATH, SYNCHRONOUS_LIMIT_BYTES, InvokeEndpoint
 from infra.cloud.invoke_connection import Answer, InvokeConnection
+from infra.cloud.turns import Turns
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -111,11 +112,13 @@ def _as_invoke(request: Request) -> HttpRequest:
 class FrontServer(ThreadedWSGIServer):
     """Ends the connections that are still open when it is closed.
 
-    invoke: answers invokes; until it is set, all go to the WSGI application.
+    invoke: answers invokes; until it is set, all go to the WSGI application. turns: those of the
+    data plane, if any.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.invoke: Answer = lambda _: None
+        self.turns: Turns | None = None
         self._open: dict[socket.socket, threading.Thread] = {}
         super().__init__(*arguments, **options)
 
@@ -153,7 +156,8 @@ class FrontRequestHandler(MotoRequestHandler):
     def handle(self) -> None:
         """Answer invokes, and then one request of another kind."""
         with suppress(ConnectionError):  # the caller has gone
-            begun = InvokeConnection(self.connection, self.server.invoke).serve()
+            server = self.server
+            begun = InvokeConnection(self.connection, server.invoke, server.turns).serve()
             if begun:
                 self.rfile.close()
                 self.rfile = BufferedReader(_Begun(begun, self.connection))

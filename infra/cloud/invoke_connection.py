@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from email.utils import formatdate
 
 from infra.cloud.http_request import (
@@ -20,6 +21,7 @@ from infra.cloud.http_request import (
     response_bytes,
 )
 from infra.cloud.invoke import INVOKE_PATH, SYNCHRONOUS_LIMIT_BYTES
+from infra.cloud.turns import Turns
 
 __all__ = ["Answer", "InvokeConnection"]
 
@@ -35,9 +37,13 @@ class InvokeConnection:
     """One connection, served by one thread.
 
     answer: gives an invoke's response, or None to have the request handed back.
+    turns: in which threads that wait for callers go on.
     """
 
-    def __init__(self, connection: socket.socket, answer: Answer) -> None:
+    def __init__(
+        self, connection: socket.socket, answer: Answer, turns: Turns | None = None
+    ) -> None:
+        self._turns = turns
         self._connection = connection
         self._answer = answer
         self._data = bytearray()
@@ -48,6 +54,10 @@ class InvokeConnection:
         Returns what has come of that; nothing where the connection is of no further use. Raises
         ConnectionError where the caller has gone, and what `answer` raises, after a status of 500.
         """
+        with self._turns or nullcontext():
+            return self._serve()
+
+    def _serve(self) -> bytes:
         data = self._data
         while (end := self._head_end()) and (request := _invoke(data[: end - 4])):
             whole = end + request.body_bytes
@@ -77,6 +87,8 @@ class InvokeConnection:
         return 0
 
     def _receive(self) -> bool:
+        if self._turns is not None:
+            self._turns.wait(self._connection.fileno())
         piece = self._connection.recv(_PIECE)
         self._data += piece
         return bool(piece)

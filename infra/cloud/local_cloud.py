@@ -189,6 +189,7 @@ class LocalCloud:
             {"/_warmer/status": self.status, "/_warmer/ledger": self.ledger.as_dict},
         )
         self._server.app, self._server.invoke = front, front.invoke
+        self._server.turns = self.plane.turns
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="front", daemon=True
         )

@@ -25,6 +25,7 @@ from infra.cloud.http_request import (
     RequestParser,
     response_bytes,
 )
+from infra.cloud.turns import Turns
 
 __all__ = ["MAX_RESPONSE_BYTES", "Call", "CallKind", "RuntimeApi", "RuntimeGone"]
 
@@ -67,12 +68,16 @@ class RuntimeApi:
     """Serves a listening socket that one environment alone was told of.
 
     Not thread-safe: the thread that owns the environment uses it.
+
+    turns: in which threads that wait here go on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns | None = None) -> None:
+        self._turns = turns
+        self._thanked = False
         self._listener: socket.socket | None = None
         self._connections: dict[int, tuple[socket.socket, RequestParser]] = {}
-        self._poll = select.poll()
+        self._poll: select.epoll | None = None
         self._ended: int | None = None
 
     def watch(self, listener: socket.socket, ended: int) -> None:
@@ -83,17 +88,18 @@ class RuntimeApi:
         """
         listener.setblocking(False)
         self._listener, self._ended = listener, ended
-        self._poll.register(listener, select.POLLIN)
-        self._poll.register(ended, select.POLLIN)
+        self._poll = select.epoll()
+        self._poll.register(listener, select.EPOLLIN)
+        self._poll.register(ended, select.EPOLLIN)
 
     def unwatch(self) -> None:
         """Forget the descriptors and the connections: the environment's processes are ending."""
-        for descriptor in (self._listener, self._ended):
-            if descriptor is not None:
-                self._poll.unregister(descriptor)
-        self._listener = self._ended = None
         for connection, _ in list(self._connections.values()):
             self._drop(connection)
+        self._listener = self._ended = None
+        if self._poll is not None:
+            self._poll.close()
+            self._poll = None
 
     def receive(self, deadline: float) -> Call:
         """The runtime's next call.
@@ -106,8 +112,7 @@ class RuntimeApi:
             if (call := self._feed(connection, parser, b"")) is not None:
                 return call
         while True:
-            remaining = deadline - time.monotonic()
-            ready = self._poll.poll(max(0.0, remaining) * 1000)
+            remaining, ready = self._ready(deadline)
             gone = False
             for descriptor, _ in ready:
                 if descriptor == self._ended:
@@ -133,6 +138,7 @@ class RuntimeApi:
 
         deadline: as in `receive`, for a runtime that does not read. Raises TimeoutError.
         """
+        self._thanked = status == 202
         return self._send(call.connection, response_bytes(status, body, headers), deadline)
 
     def refuse(self, call: Call, status: int, error_type: str, message: str) -> None:
@@ -140,13 +146,25 @@ class RuntimeApi:
         body = json.dumps({"errorMessage": message, "errorType": error_type}).encode()
         self.answer(call, status, body)
 
+    def _ready(self, deadline: float) -> tuple[float, list[tuple[int, int]]]:
+        """The seconds that were left at last, and the descriptors with something to be read."""
+        assert self._poll is not None
+        if self._turns is not None:
+            # A runtime whose response was taken asks for the next request at once: with that its
+            # invoke ends, and what others wait for does not.
+            seconds = deadline - time.monotonic()
+            self._turns.wait(self._poll.fileno(), seconds, urgent=self._thanked)
+        remaining = deadline - time.monotonic()
+        return remaining, self._poll.poll(max(0.0, remaining))
+
     def _accept(self, listener: socket.socket) -> None:
         with suppress(BlockingIOError, ConnectionAbortedError):  # it may have gone again
             connection, _ = listener.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setblocking(False)
             self._connections[connection.fileno()] = connection, RequestParser(MAX_RESPONSE_BYTES)
-            self._poll.register(connection, select.POLLIN)
+            assert self._poll is not None
+            self._poll.register(connection, select.EPOLLIN)
 
     def _read(self, descriptor: int) -> Call | None:
         if descriptor not in self._connections:
@@ -206,7 +224,8 @@ class RuntimeApi:
 
     def _drop(self, connection: socket.socket) -> None:
         if self._connections.pop(connection.fileno(), None) is not None:
-            self._poll.unregister(connection)
+            if self._poll is not None:
+                self._poll.unregister(connection)
             connection.close()
 
 
