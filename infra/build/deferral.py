@@ -123,8 +123,8 @@ class _Module:
             return False
         replacement = "pass"
         if kept:
-            node = type(node)(**{**dict(ast.iter_fields(node)), "names": kept})
-            replacement = ast.unparse(node)
+            rest = type(node)(**{**dict(ast.iter_fields(node)), "names": kept})
+            replacement = ast.unparse(rest)
         self._replace(node, replacement)
         return True
 

@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from infra.build.deferral import ADDED_NAMES, Deferral, DoesNotFit, Record, defer_imports
-from infra.build.signatures import DOCUMENTING, OVERRIDES, clean_without_inspect, sign_later
+from infra.build.signatures import (
+    CORE,
+    DOCUMENTING,
+    DOCUMENTS,
+    OVERRIDES,
+    clean_without_inspect,
+    document_later,
+    sign_later,
+)
 
 __all__ = ["DEFERRALS", "REPORT_NAME", "LazyImports", "make_imports_lazy"]
 
@@ -66,6 +74,7 @@ DEFERRALS = (
         ),
         "the modules of those functions, each on its own",
     ),
+    Deferral(CORE, DOCUMENTS, "the docstrings of what is written in C, for people"),
     Deferral(
         "numpy._core._internal",
         ("ast", "ctypes"),
@@ -189,11 +198,26 @@ class _Rewriting:
         self._change(deferral.module, change)
 
     def sign_later(self, cleandoc: str) -> None:
-        """Put off numpy's signatures."""
+        """Put off numpy's signatures and docstrings."""
         if _file(self._folder, OVERRIDES) is not None:
             self._change(OVERRIDES, lambda source, _: sign_later(source, cleandoc))
         if OVERRIDES in self.done and _file(self._folder, DOCUMENTING) is not None:
             self._change(DOCUMENTING, lambda source, _: clean_without_inspect(source))
+        if CORE in self.done:
+            self._document_later()
+
+    def _document_later(self) -> None:
+        """Have the docstrings set after all, or leave numpy._core as it was."""
+        file = _file(self._folder, CORE)
+        assert file is not None
+        try:
+            if OVERRIDES not in self.done:
+                raise DoesNotFit("numpy's signatures are not put off, with which docstrings come")
+            self._write(file, document_later(file.read_text(encoding="utf-8")))
+        except DoesNotFit as error:
+            self._write(file, self._originals[file])
+            self.done.remove(CORE)
+            self.kept[CORE] = str(error)
 
     def complete(self) -> None:
         """Have modules that list what is loaded load it all."""
@@ -221,7 +245,7 @@ class _Rewriting:
             self.done.append(module)
 
     def _write(self, file: Path, text: str) -> None:
-        self._originals[file] = file.read_text(encoding="utf-8")
+        self._originals.setdefault(file, file.read_text(encoding="utf-8"))
         file.write_text(text, encoding="utf-8")
 
 
@@ -264,8 +288,13 @@ def kind(module, name):
         return ["module", value.__name__]
     named = [getattr(value, name, None) for name in ("__module__", "__qualname__", "__name__")]
     plain = repr(value) if isinstance(value, (int, float, str, bytes, tuple, type(None))) else ""
-    documented = zlib.crc32(str(getattr(value, "__doc__", None)).encode())
-    return [type(value).__module__, type(value).__qualname__, *map(str, named), plain, documented]
+    return [type(value).__module__, type(value).__qualname__, *map(str, named), plain]
+
+def documented(value):
+    texts = [getattr(value, "__doc__", None)]
+    if isinstance(value, type):
+        texts += [getattr(getattr(value, name, None), "__doc__", None) for name in dir(value)]
+    return zlib.crc32(repr(texts).encode())
 
 def signature(value):
     try:
@@ -292,7 +321,8 @@ import inspect
 for name, module in found.items():
     for one, shown in result[name]["kinds"].items():
         if shown[0] != "missing":
-            shown.append(signature(getattr(module, one)))
+            value = getattr(module, one)
+            shown += [signature(value), documented(value)]
     result[name]["cleandoc"] = inspect.getsource(inspect.cleandoc)
 json.dump(result, sys.stdout)
 """

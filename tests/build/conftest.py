@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,8 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from infra.build.assembly import assemble
+from infra.build.target import BuildTarget
+
 ROOT = Path(__file__).resolve().parents[2]
 RUNNING_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+HERE = BuildTarget(RUNNING_PYTHON, platform.machine().replace("aarch64", "arm64"))
+"""The running Python, on this machine."""
 
 SamBuild = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -34,6 +40,13 @@ def sam_build() -> SamBuild:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The inference function's package for the running Python and this machine."""
+    folder = tmp_path_factory.mktemp("package") / "inference"
+    return assemble("InferenceFunction", "handlers.inference.handler", HERE, ROOT, folder).folder
 
 
 @pytest.fixture

@@ -138,6 +138,18 @@ def test_lines_of_the_module_keep_their_numbers() -> None:
     assert deferred(source, "colorsys").splitlines()[4] == "after = 1"
 
 
+def test_what_else_an_import_of_several_lines_binds_is_still_imported() -> None:
+    """In as many lines as before."""
+    source = "from xml import (\n    dom,\n    sax,\n)\nafter = 1\n"
+    assert deferred(source, "xml.sax").splitlines()[:5] == [
+        "from xml import dom",
+        "",
+        "",
+        "",
+        "after = 1",
+    ]
+
+
 @pytest.mark.parametrize(
     ("source", "fault"),
     [

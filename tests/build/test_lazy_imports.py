@@ -11,29 +11,11 @@ from pathlib import Path
 import numpy
 import pytest
 
-from infra.build.assembly import assemble
 from infra.build.deferral import Deferral, DoesNotFit
 from infra.build.lazy_imports import DEFERRALS, LazyImports, make_imports_lazy
-from infra.build.signatures import DOCUMENTING, OVERRIDES, sign_later
-from infra.build.target import BuildTarget
-from tests.build.conftest import ROOT, RUNNING_PYTHON
+from infra.build.signatures import DOCUMENTING, DOCUMENTS, OVERRIDES, document_later, sign_later
 
 PYTHON = Path(sys.executable)
-
-
-@pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The inference function's package for the running Python and this machine."""
-    machine = {"x86_64": "x86_64", "aarch64": "arm64"}[_machine()]
-    folder = tmp_path_factory.mktemp("package") / "inference"
-    target = BuildTarget(RUNNING_PYTHON, machine)
-    return assemble("InferenceFunction", "handlers.inference.handler", target, ROOT, folder).folder
-
-
-def _machine() -> str:
-    import platform
-
-    return platform.machine()
 
 
 def run(folder: Path, code: str) -> str:
@@ -64,6 +46,7 @@ def test_importing_onnxruntime_loads_nothing_that_is_deferred(package: Path) -> 
         "numpy.linalg",
         "numpy.matrixlib",
         "numpy._typing",
+        *DOCUMENTS,
         "pickle",
         "ctypes",
         "inspect",
@@ -175,6 +158,22 @@ def test_signatures_are_left_where_they_are_made_otherwise(source: str, fault: s
     """The patch is for the code that it knows, and no other."""
     with pytest.raises(DoesNotFit, match=fault):
         sign_later(source, "def cleandoc(doc):\n    return doc\n")
+
+
+def test_docstrings_are_there_for_whoever_imports_inspect(package: Path) -> None:
+    """Of functions, types and methods that are written in C, as numpy has them elsewhere; also
+    where `inspect` came first."""
+    show = "numpy.array, numpy.ndarray.sort, numpy.dtype, numpy.int8, numpy.add, numpy.concatenate"
+    original = Path(numpy.__file__).parents[1]
+    later = f"import numpy, inspect; print([one.__doc__ for one in ({show})])"
+    first = f"import inspect, numpy; print([one.__doc__ for one in ({show})])"
+    assert run(package, later) == run(package, first) == run(original, first)
+
+
+def test_docstrings_are_left_where_nothing_would_set_them() -> None:
+    """A numpy whose core imports them otherwise."""
+    with pytest.raises(DoesNotFit, match="not deferred"):
+        document_later("from . import _add_newdocs\n")
 
 
 def test_the_model_runs_from_the_package(package: Path) -> None:
