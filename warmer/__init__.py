@@ -15,6 +15,7 @@ use of `warmer.load`.
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 # while, which took half of the processor time of `import numpy`; inferences use ONNX Runtime's own.
 # Who multiplies large matrices with numpy sets it to more, or imports numpy first.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# A package that `sam build` has made brings what its start loads (see `warmer.startup`).
+_ROOT = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120
+if sys.path[:1] == [_ROOT] and os.path.exists(f"{_ROOT}/warmer-start.bin"):  # noqa: PTH110
+    import_module("warmer.startup").begin(_ROOT)
 
 __all__ = ["Loading", "Model", "WarmerError", "load", "prime", "start_load", "warmable"]
 

@@ -69,6 +69,8 @@ def summary(function: str, package: Package) -> str:
     ]
     for module, why in package.imports.kept.items():
         parts.append(f"imports of {module} not deferred ({why})")
+    if package.unrecorded:
+        parts.append(f"its start not recorded ({package.unrecorded})")
     return ", ".join([*parts, *package.bundles])
 
 

@@ -12,6 +12,7 @@ from infra.build.bundles import bundle_remarks
 from infra.build.bytecode import compile_modules, interpreter
 from infra.build.contents import WARMER, contents_of, handler_modules, requirements
 from infra.build.lazy_imports import LazyImports
+from infra.build.startup import record_start
 from infra.build.target import BuildTarget
 from infra.build.wheels import WheelStore, place, versions
 from warmer.errors import BuildError
@@ -27,7 +28,8 @@ class Package:
     """A package that was built.
 
     `compiled` says whether it has byte-code, `imports` which imports were put off, `bundles` what
-    there is to say of its models' bundles.
+    there is to say of its models' bundles, `unrecorded` why it has no record of its start, where it
+    is one that users wait for.
     """
 
     folder: Path
@@ -37,6 +39,7 @@ class Package:
     compiled: bool
     imports: LazyImports
     bundles: tuple[str, ...]
+    unrecorded: str = ""
 
 
 def assemble(
@@ -70,6 +73,9 @@ def assemble(
     place(wheels, artifacts)
     found = versions(wheels)
     _stamp(artifacts, function, target, found)
+    unrecorded = ""
+    if contents.starts_for_users:
+        unrecorded = record_start(artifacts, handler, target, python)
     return Package(
         artifacts,
         target,
@@ -78,6 +84,7 @@ def assemble(
         python is not None,
         LazyImports.read(wheels),
         remarks,
+        unrecorded,
     )
 
 

@@ -20,12 +20,14 @@ class Contents:
     """What goes into a function's package beside its handler.
 
     `without` names sub-packages of `warmer` that stay out, `folders` are copied whole (relative to
-    the project), `distributions` are the names of requirements in pyproject.toml.
+    the project), `distributions` are the names of requirements in pyproject.toml. What a start
+    loads is recorded where `starts_for_users`: they wait for it.
     """
 
     without: frozenset[str]
     folders: tuple[str, ...]
     distributions: frozenset[str]
+    starts_for_users: bool = False
 
 
 # It calls other functions and runs no model: no numerical library, a quick start.
@@ -39,6 +41,7 @@ CONTENTS = {
         without=frozenset({"bundling", "cli", "dashboard", "fleet", "lab"}),
         folders=("handlers/models",),
         distributions=frozenset({"aws-lambda-powertools", "numpy", "onnxruntime"}),
+        starts_for_users=True,
     ),
     "PreTrafficFunction": _CALLER,
     "WarmerFunction": _CALLER,
