@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -142,6 +142,18 @@ def _page(events: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     return events[:limit]
 
 
+def _rising(events: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Events in their order, at no moment before that of the one ahead.
+
+    PutLogEvents refuses others (API reference). This machine's clock may be set back, and what
+    writes the log takes the time before it takes its turn.
+    """
+    latest = 0
+    for moment, text in events:
+        latest = max(latest, moment)
+        yield latest, text
+
+
 def install(clock: Clock) -> None:
     """Make moto use `LocalLogs`, for every account and region, from now on.
 
@@ -168,7 +180,7 @@ class CloudWatchLogs:
             self._backend.ensure_log_group(group)
             self._backend.ensure_log_stream(group, stream)
             self._backend.put_log_events(
-                group, stream, [{"timestamp": at, "message": text} for at, text in events]
+                group, stream, [{"timestamp": at, "message": text} for at, text in _rising(events)]
             )
         if self._observe is not None:
             self._observe(group, events)
