@@ -82,7 +82,9 @@ class Distribution:
         if low != high:
             self.forget_values()
         elif self.whole:
-            self.values[low] = self.values.get(low, 0.0) + sample.times
+            known = self.values.get(low)
+            # Most values come once: all of them then have the same 1.0.
+            self.values[low] = sample.times if known is None else known + sample.times
 
     def forget_values(self) -> None:
         """Keep what all statistics but percentiles need."""

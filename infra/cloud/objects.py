@@ -21,10 +21,20 @@ def objects_to_disk(account_id: str) -> int:
     moved = 0
     for bucket in list(buckets.values()):
         for item in list(bucket.keys.values()):
-            buffer = item._value_buffer
-            if item.contentsize > _LEAST_BYTES and not buffer._rolled:
-                _ = item.etag  # read from the buffer when first asked, and without the lock
-                with item.lock:
-                    buffer.rollover()
-                moved += 1
+            moved += _moved(item)
     return moved
+
+
+def _moved(item: Any) -> bool:
+    buffer = item._value_buffer
+    if item.contentsize <= _LEAST_BYTES or buffer._rolled:
+        return False
+    try:
+        _ = item.etag  # read from the buffer when first asked, and without the lock
+        with item.lock:
+            buffer.rollover()
+    except ValueError:
+        if item.disposed:  # deleted, or another was put in its place, meanwhile
+            return False
+        raise
+    return True

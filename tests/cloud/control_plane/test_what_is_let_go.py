@@ -60,6 +60,14 @@ def test_large_objects_of_s3_move_to_disk(control: ControlPlane) -> None:
     assert control.s3.get_object(BUCKET, "large").etag == etag
 
 
+def test_an_object_that_was_replaced_meanwhile_stops_no_other(control: ControlPlane) -> None:
+    """A deploy may put packages while those of the one before are moved."""
+    for name in ("first", "second"):
+        control.s3.put_object(BUCKET, name, package("x" * 2_000_000))
+    control.s3.get_object(BUCKET, "first").dispose()
+    assert objects_to_disk(DEFAULT_ACCOUNT_ID) == 1
+
+
 @pytest.mark.aws(
     "CloudFormation user guide: Execute a change set for a CloudFormation stack",
     "An executed change set makes the stack's others invalid, and they are removed",
