@@ -63,8 +63,9 @@ class CloudTimeUseLog(UseLog):
     """What requests took, too, in cloud time; a report says it in real time."""
 
     def look(self, wanted: Sequence[Wanted], now: float) -> dict[str, Looked]:
-        """As `UseLog.look`."""
-        found = super().look(wanted, now)
+        """As `UseLog.look`; the functions are as young as the warmer, so there was no use before."""
+        since = [one._replace(since=max(one.since, BEGAN_IN_CLOUD)) for one in wanted]
+        found = super().look(since, now)
         return {
             key: one._replace(
                 uses=replace(one.uses, requests=tuple(map(in_cloud_time, one.uses.requests)))
