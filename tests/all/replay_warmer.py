@@ -63,7 +63,7 @@ class CloudTimeUseLog(UseLog):
     """What requests took, too, in cloud time; a report says it in real time."""
 
     def look(self, wanted: Sequence[Wanted], now: float) -> dict[str, Looked]:
-        """As `UseLog.look`; the functions are as young as the warmer, so there was no use before."""
+        """As `UseLog.look`; functions are as young as the warmer: before, nobody came."""
         since = [one._replace(since=max(one.since, BEGAN_IN_CLOUD)) for one in wanted]
         found = super().look(since, now)
         return {
