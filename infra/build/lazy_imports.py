@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.build.deferral import ADDED_NAMES, Deferral, DoesNotFit, Record, defer_imports
+from infra.build.distribution_check import VALIDATION, skip_on_linux
 from infra.build.signatures import (
     CORE,
     DOCUMENTING,
@@ -81,6 +82,7 @@ DEFERRALS = (
         "data types that are given as text, and those of pointers",
     ),
     Deferral("numpy._core._methods", ("pickle",), "ndarray.dump and ndarray.dumps"),
+    Deferral(VALIDATION, ("linecache",), "a check that says nothing on Linux"),
     Deferral(
         "aws_lambda_powertools",
         tuple(f"aws_lambda_powertools.{name}" for name in ("logging", "metrics", "tracing")),
@@ -193,6 +195,8 @@ class _Rewriting:
         )
 
         def change(source: str, package: bool) -> str:
+            if deferral.module == VALIDATION:
+                source = skip_on_linux(source)
             return defer_imports(source, deferral, package=package, record=record)
 
         self._change(deferral.module, change)

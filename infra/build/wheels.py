@@ -26,7 +26,7 @@ _UNREACHABLE = ("Retrying (", "Connection refused", "Temporary failure in name r
 # What makes a set of wheels another one: the recipe's own modules.
 _RECIPE = [
     hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest()
-    for name in ("deferral.py", "lazy_imports.py", "signatures.py")
+    for name in ("deferral.py", "distribution_check.py", "lazy_imports.py", "signatures.py")
 ]
 
 

@@ -12,6 +12,7 @@ import numpy
 import pytest
 
 from infra.build.deferral import Deferral, DoesNotFit
+from infra.build.distribution_check import skip_on_linux
 from infra.build.lazy_imports import DEFERRALS, LazyImports, make_imports_lazy
 from infra.build.signatures import DOCUMENTING, DOCUMENTS, OVERRIDES, document_later, sign_later
 
@@ -168,6 +169,28 @@ def test_docstrings_are_there_for_whoever_imports_inspect(package: Path) -> None
     later = f"import numpy, inspect; print([one.__doc__ for one in ({show})])"
     first = f"import inspect, numpy; print([one.__doc__ for one in ({show})])"
     assert run(package, later) == run(package, first) == run(original, first)
+
+
+def test_onnxruntime_reads_no_name_of_the_distribution(package: Path) -> None:
+    """It would say nothing of it."""
+    code = "import linecache, onnxruntime; print('/etc/os-release' in linecache.cache)"
+    assert run(package, code) == "False"
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("def other():\n    pass\n", "no check_distro_info"),
+        (
+            "def check_distro_info():\n    s = 'linux'\n    if s == 'linux':\n        warn(s)\n",
+            "more than read names",
+        ),
+    ],
+)
+def test_a_check_that_does_something_on_linux_is_left(source: str, fault: str) -> None:
+    """One that warns, or that is another function by now."""
+    with pytest.raises(DoesNotFit, match=fault):
+        skip_on_linux(source)
 
 
 def test_docstrings_are_left_where_nothing_would_set_them() -> None:
