@@ -3,7 +3,11 @@
 On the public trace in FOLDER, or on a generated one where there is none, for several idle lifetimes
 T that no policy is told. Every policy begins ten minutes before the trace; dollars contain looks,
 reads, logs and the table. A warmer looks after one function alone (--functions-a-run 1): looks are
-then dearest. Where a goal is not reached, the line says so; the exit code is 1 then.
+then dearest. Beside what `auto` has, for the same dollars, what two could have that nobody can be:
+`told`, `auto` that hears of every use within a minute and for nothing, and `clairvoyant`, who knows
+all of them beforehand (`warmer.lab.clairvoyant`). --half even or odd takes every other function, to
+see whether what was chosen by one half holds for the other. Where a goal is not reached, the line
+says so; the exit code is 1 then.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -19,12 +24,13 @@ import numpy as np
 from infra.bench.policy import TRACES, generated_trace
 from warmer.fleet.auto import Auto
 from warmer.fleet.policy import Fixed, Policy, policy_from_text
+from warmer.lab.clairvoyant import Clairvoyant
 from warmer.lab.comparison import Row, compare
 from warmer.lab.cost import Cost
 from warmer.lab.distribution import Distribution
-from warmer.lab.placement import Placement
-from warmer.lab.scenario import Scenario
-from warmer.lab.trace import Trace
+from warmer.lab.placement import Placement, place
+from warmer.lab.scenario import Scenario, UsesFrom
+from warmer.lab.trace import MinuteCounts, Trace
 from warmer.lab.trace_formats import read_trace
 
 LIFETIMES = ("360", "600", "1500", "300-900")
@@ -37,11 +43,35 @@ WANTED_COLD, WANTED_USD = 1 / 3, 0.25
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=TRACES)
 @click.option("--functions-a-run", type=float, default=1.0, show_default=True)
-def goals(folder: Path, functions_a_run: float) -> None:
+@click.option("--uses", type=click.Choice(["logs", "metrics"]), default="logs", show_default=True)
+@click.option("--half", type=click.Choice(["all", "even", "odd"]), default="all", show_default=True)
+@click.option("--idle-lifetime", "lifetimes", multiple=True, default=LIFETIMES, show_default=True)
+def goals(
+    folder: Path, functions_a_run: float, uses: UsesFrom, half: str, lifetimes: Sequence[str]
+) -> None:
     """Compare at equal dollars and at equal cold starts."""
-    trace = _trace(folder)
-    reached = [_table(trace, text, Cost(functions_a_run=functions_a_run)) for text in LIFETIMES]
+    trace = _half(_trace(folder), half)
+    cost = Cost(functions_a_run=functions_a_run)
+    reached = []
+    for text in lifetimes:
+        scenario = Scenario(idle_lifetime=Distribution.parse(text, "T"), uses=uses)
+        reached.append(_table(trace, scenario, cost))
     sys.exit(0 if all(reached) else 1)
+
+
+def _half(trace: Trace, half: str) -> Trace:
+    """All functions, or every other."""
+    if half == "all":
+        return trace
+    assert isinstance(trace.requests, MinuteCounts)
+    chosen = range(0 if half == "even" else 1, len(trace), 2)
+    counts = MinuteCounts(
+        trace.requests.counts[list(chosen)],
+        trace.requests.first_minute,
+        [trace.requests.services[at] for at in chosen],
+    )
+    names = [trace.names[at] for at in chosen]
+    return Trace(trace.format, names, counts, trace.start, trace.end)
 
 
 def _trace(folder: Path) -> Trace:
@@ -53,40 +83,75 @@ def _trace(folder: Path) -> Trace:
         return read_trace(generated_trace(Path(scratch) / "made.csv", 300, 960, seed=7), None, 0.1)
 
 
-def _table(trace: Trace, lifetime: str, cost: Cost) -> bool:
-    policies: dict[str, Policy] = {f"fixed:{minutes}": Fixed(minutes) for minutes in FIXED}
-    policies |= {name: policy_from_text(name) for name in BASELINES}
-    policies |= {f"auto {value:g}": Auto("cold", value) for value in VALUES}
-    scenario = Scenario(idle_lifetime=Distribution.parse(lifetime, "T"))
-    rows = compare(trace, policies, scenario, cost, [Placement.UNIFORM]).rows()
-    autos = [row for row in rows if row["policy"].startswith("auto")]
-    click.echo(f"T {lifetime} s, {cost.functions_a_run:g} functions a run")
-    good = True
-    for row in rows:
-        if row in autos:
-            continue
-        cold = _at(autos, row["usd_per_month"])
-        ratio = cold / row["cold_starts"]
-        pings = row["pings_per_function_day"]
-        fixed = row["policy"].startswith("fixed")
-        wanted = WANTED_COLD if fixed and 10 <= pings <= 100 else 1.0
-        good = good and ratio <= wanted
-        click.echo(
-            f"  {row['policy']:18} {pings:6.0f} pings/day  {row['usd_per_month']:7.2f} USD  "
-            f"{row['cold_starts']:6,} cold, auto {cold:7,.0f} for as much: {ratio:.2f} "
-            f"(wanted {wanted:.2f}{'' if ratio <= wanted else ': NOT reached'})"
-        )
+def _table(trace: Trace, scenario: Scenario, cost: Cost) -> bool:
+    autos = {f"auto {value:g}": Auto("cold", value) for value in VALUES}
+    others: dict[str, Policy] = {f"fixed:{minutes}": Fixed(minutes) for minutes in FIXED}
+    others |= {name: policy_from_text(name) for name in BASELINES}
+    compared = compare(trace, others | autos, scenario, cost, [Placement.UNIFORM])
+    rows = compared.rows()
+    told_of = compare(trace, autos, replace(scenario, uses="told"), cost, [Placement.UNIFORM])
+    bounds = Bounds(
+        rows[len(others) :],
+        told_of.rows(),
+        Clairvoyant.of(
+            place(trace, Placement.UNIFORM, scenario.seed),
+            compared.cold_starts_without[0],
+            scenario,
+            cost,
+            trace.days,
+        ),
+    )
+    click.echo(f"T {scenario.idle_lifetime} s, {cost.functions_a_run:g} functions a run")
+    reached = [_line(row, bounds) for row in rows[: len(others)]]  # each is printed
     five = next(row for row in rows if row["policy"] == "fixed:5")
-    part = _for(autos, five["cold_starts"]) / five["usd_per_month"]
+    part = _for(bounds.auto, five["cold_starts"]) / five["usd_per_month"]
+    told = _for(bounds.told, five["cold_starts"]) / five["usd_per_month"]
+    least = bounds.clairvoyant.usd_for(five["cold_starts"]) / five["usd_per_month"]
     click.echo(
-        f"  as few cold starts as fixed:5 for {part:.2f} of its dollars "
-        f"(wanted {WANTED_USD:.2f}{'' if part <= WANTED_USD else ': NOT reached'})"
+        f"  as few cold starts as fixed:5 for {part:.2f} of its dollars, told {told:.2f}, "
+        f"clairvoyant {least:.2f} (wanted {WANTED_USD:.2f}{_verdict(part <= WANTED_USD)})"
     )
     for row in rows:
-        by_floor = row["pings_by_floor"]
-        shown = "none are needed" if by_floor is None else f"{by_floor:.1f}"
-        click.echo(f"    {row['policy']:18} pings by the clairvoyant floor's: {shown}")
-    return good and part <= WANTED_USD
+        least = bounds.clairvoyant.usd_for(row["cold_starts"])
+        pings, dollars = row["pings_by_floor"], row["usd_per_month"] / least if least else None
+        click.echo(
+            f"    {row['policy']:18} by a clairvoyant's: {_shown(pings)} times the pings, "
+            f"{_shown(dollars)} times the dollars"
+        )
+    return all(reached) and part <= WANTED_USD
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What `auto` has, and what it could have if it knew more."""
+
+    auto: Sequence[Row]
+    told: Sequence[Row]
+    clairvoyant: Clairvoyant
+
+
+def _line(row: Row, bounds: Bounds) -> bool:
+    """Print a policy beside what its dollars could buy; whether `auto` is as good as wanted."""
+    usd, cold = row["usd_per_month"], row["cold_starts"]
+    ratio = _at(bounds.auto, usd) / cold
+    told = _at(bounds.told, usd) / cold
+    least = bounds.clairvoyant.cold_for(usd) / cold
+    pings = row["pings_per_function_day"]
+    wanted = WANTED_COLD if row["policy"].startswith("fixed") and 10 <= pings <= 100 else 1.0
+    click.echo(
+        f"  {row['policy']:18} {pings:4.0f} pings/day {usd:6.2f} USD {cold:6,} cold; for as much "
+        f"auto {ratio:.2f}, told {told:.2f}, clairvoyant {least:.2f} of them "
+        f"(wanted {wanted:.2f}{_verdict(ratio <= wanted)})"
+    )
+    return ratio <= wanted
+
+
+def _shown(ratio: float | None) -> str:
+    return "none are needed" if ratio is None else f"{ratio:.1f}"
+
+
+def _verdict(reached: bool) -> str:
+    return "" if reached else ": NOT reached"
 
 
 def _at(rows: Sequence[Row], usd: float) -> float:

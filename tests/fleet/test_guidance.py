@@ -130,7 +130,7 @@ def test_the_warmer_reaches_the_cold_starts_that_the_simulator_says(text: str, g
     world = World(text)
     world.replay(times.tolist(), 12 * 60)
 
-    scenario = Scenario(idle_lifetime=Distribution(IDLE, IDLE), head_start=0.0)
+    scenario = Scenario(idle_lifetime=Distribution(IDLE, IDLE), head_start=0.0, uses="metrics")
     run = Simulation(policy_from_text(text), scenario, 0.0, 12 * 3600.0)
     pool = run.function(Requests(times, np.full(len(times), 0.1)))
 

@@ -78,16 +78,25 @@ def test_compiled_idle_reset_equals_the_policy_look_by_look(
     | st.sampled_from([Auto("budget", 0.05), Auto("rate", 0.01)]),
     delay=st.sampled_from([0.0, 60.0, 150.0]),
     idle=st.sampled_from(["360", "600", "300-900", "exp:400"]),
+    uses=st.sampled_from(["logs", "metrics", "told"]),
 )
 def test_compiled_auto_equals_the_policy_look_by_look(
-    moments: list[float], service: float, policy: Auto, delay: float, idle: str
+    moments: list[float], service: float, policy: Auto, delay: float, idle: str, uses: str
 ) -> None:
     """The same counts and seconds, whether its source is compiled or runs as in the warmer."""
     requests = _requests(*sorted(moments), service=service)
     lifetime = Distribution.parse(idle, "idle lifetime")
     results = []
     for compiled in (True, False):
-        pool = _run(policy, requests, compiled, metric_delay=delay, idle_lifetime=lifetime)
+        pool = _run(
+            policy,
+            requests,
+            compiled,
+            uses=uses,
+            metric_delay=delay,
+            log_delay=delay / 10,
+            idle_lifetime=lifetime,
+        )
         results.append((pool.counts.tolist(), pool.seconds.tolist()))
     assert results[0] == results[1]
 
@@ -255,7 +264,8 @@ def test_a_pool_grows_with_concurrency() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("routing", "sometimes"), ("metric_delay", -1.0), ("head_start", 90.0), ("memory_mb", 64),
+    [("routing", "sometimes"), ("uses", "rumours"), ("metric_delay", -1.0), ("log_delay", -1.0),
+     ("head_start", 90.0), ("memory_mb", 64),
      ("seed", -1), ("ping_seconds", float("nan"))],
 )  # fmt: skip
 def test_a_scenario_that_cannot_be_is_refused(key: str, value: object) -> None:

@@ -22,7 +22,7 @@ from warmer.fleet.price import ARCHITECTURES, Prices, prices_from_json
 
 if TYPE_CHECKING:
     from warmer.lab.comparison import Comparison, Row
-    from warmer.lab.scenario import Routing, Scenario
+    from warmer.lab.scenario import Routing, Scenario, UsesFrom
 
 DEFAULT_POLICIES = (
     "none",
@@ -61,6 +61,7 @@ class Options(TypedDict):
     idle_lifetime: str
     max_lifetime: str
     routing: Routing
+    uses: UsesFrom
     memory: int
     architecture: str
     prices: Path | None
@@ -122,6 +123,13 @@ class Options(TypedDict):
     default="most-recently-used",
     show_default=True,
     help="Which idle environment gets a request.",
+)
+@click.option(
+    "--uses",
+    type=click.Choice(["logs", "metrics"]),
+    default="logs",
+    show_default=True,
+    help="From where auto learns of users' requests, as the parameter WarmUses.",
 )
 @click.option("--memory", type=int, default=1769, show_default=True, help="MB of the function.")
 @click.option(
@@ -224,6 +232,7 @@ def _scenario(options: Options) -> Scenario:
         idle_lifetime=Distribution.parse(options["idle_lifetime"], "--idle-lifetime"),
         max_lifetime=Distribution.parse(options["max_lifetime"], "--max-lifetime"),
         routing=options["routing"],
+        uses=options["uses"],
         memory_mb=options["memory"],
         seed=options["seed"],
     )

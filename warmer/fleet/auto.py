@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from warmer.errors import ConfigurationError
 from warmer.fleet import evidence, hazard
 from warmer.fleet.economics import Economics
 from warmer.fleet.policy import Decision, Heard, Look
+
+if TYPE_CHECKING:
+    from warmer.fleet.uses import Uses
 
 __all__ = ["Auto"]
 
@@ -31,7 +34,8 @@ class Auto:
 
     goal, amount: `cold`, US dollars that one cold start is worth; `budget`, US dollars a month for
     this function, looks included; `rate`, the part of requests that may be cold. A budget or rate
-    sets what a cold start is worth, and moves it as time shows.
+    sets what a cold start is worth, and moves it as time shows. logs: whether each look comes with
+    what the function's logs tell of users' requests; else CloudWatch's metrics are read.
 
     Raises ConfigurationError for a goal that cannot be met by anybody.
     """
@@ -39,6 +43,7 @@ class Auto:
     goal: Goal = "cold"
     amount: float = 1e-4
     economics: Economics = field(default_factory=Economics.of)
+    logs: bool = False
     timed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -53,6 +58,10 @@ class Auto:
             }[self.goal]
             raise ConfigurationError(f"auto {self.goal}", self.amount, expected)
 
+    def informed(self) -> Auto:
+        """The same policy where logs tell of users' requests."""
+        return replace(self, logs=True)
+
     @property
     def figures(self) -> list[float]:
         """What `hazard` calculates with, in its order."""
@@ -66,6 +75,7 @@ class Auto:
             prices.delay_seconds,
             GOALS[self.goal],
             self.amount,
+            prices.log_look,
         ]
 
     def decide(self, look: Look) -> Decision:
@@ -74,7 +84,11 @@ class Auto:
         state = _state(look.memory)
         if not look.memory:
             evidence.begin(state, look.now, figures)
-        elif hazard.read_due(state, look.now):
+        state[evidence.INFORMED] = float(self.logs)
+        if self.logs:
+            if look.uses is not None:
+                _take(state, look.uses, hazard.lasting(state, figures))
+        elif look.memory and hazard.read_due(state, look.now):
             first, values = look.history.concurrency(state[evidence.READ_AT])
             evidence.read(state, first, values, hazard.lasting(state, figures))
         hold = hazard.choose(state, look.now, figures)
@@ -89,6 +103,15 @@ class Auto:
         evidence.hear(state, look.now, rows, len(rows), figures)
         look_at = hazard.plan(state, look.now, figures)
         return Decision(0, look_at, _memory(state))
+
+
+def _take(state: list[float], uses: Uses, lasting: float) -> None:
+    rows = [
+        (use.at, use.init_seconds + use.seconds, float(use.cold))
+        for use in sorted(uses.requests, key=lambda use: use.at)
+    ]
+    ends = sorted(at + busy for at, busy, _ in rows)
+    evidence.take(state, (uses.since, uses.until), rows, ends, lasting)
 
 
 def _row(heard: Heard) -> Sequence[float]:

@@ -18,12 +18,18 @@ RUN_LOG_BYTES = 1200
 RUN_MS = 100.0
 RUN_MEMORY_MB = 1024
 
+LOG_MS = 30.0
+LOG_LINE_MS = 0.02
+"""What reading a function's reports adds to a run, and what each report adds to that: assumptions,
+to be replaced by REPORT lines of the warmer's own."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Economics:
     """Dollars: a ping alone, one that is held in a wave, a look, a read, and a cold ping's INIT.
 
-    delay_seconds: how late CloudWatch knows of a minute.
+    read: of a metric. log_look: of a function's logs, which comes with each look where they can be
+    read. delay_seconds: how late CloudWatch's metrics know of a minute.
     """
 
     ping: float
@@ -31,6 +37,7 @@ class Economics:
     look: float
     read: float
     init: float
+    log_look: float
     delay_seconds: float = 120.0
 
     @classmethod
@@ -53,5 +60,6 @@ class Economics:
             look=(run + prices.logs(RUN_LOG_BYTES)) / functions_a_run + prices.table(1, 1),
             read=prices.metric_read,
             init=prices.invokes(0, init_ms, memory_mb),
+            log_look=prices.log_look(LOG_MS, RUN_MEMORY_MB),
             delay_seconds=delay_seconds,
         )

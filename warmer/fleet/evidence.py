@@ -15,13 +15,13 @@ from typing import Any
 from warmer.fleet.survival import COUNT as LIVES
 from warmer.fleet.survival import bucket
 
-__all__ = ["EDGES", "GAPS", "LEVELS", "STATE", "begin", "hear", "read"]
+__all__ = ["EDGES", "GAPS", "LEVELS", "STATE", "begin", "hear", "read", "take"]
 
 # Places in the state.
 BEGUN, KNOWN, LAST_USE, WAVE_AT, WAVE_SIZE, READ_AT = 0, 1, 2, 3, 4, 5
 VALUE, SPENT, REQUESTS, COLDS, ASK_AT, APPOINTED = 6, 7, 8, 9, 10, 11
 BEFORE, BEFORE_SIZE, COVERED, BUSY, LARGEST, GAP = 12, 13, 14, 15, 16, 17
-GAPS = 40
+GAPS = 78
 ALIVE = GAP + GAPS
 DEAD = ALIVE + LIVES
 BAND_USE = DEAD + LIVES
@@ -32,14 +32,17 @@ SENT = BAND_COLD + BANDS
 SENTS = 24
 SUSPECT = SENT + SENTS
 INTERVAL = SUSPECT + 1
-STATE = INTERVAL + 1
+LOGGED = INTERVAL + 1
+INFORMED = LOGGED + 1
+STATE = INFORMED + 1
 
 # Places in the economics.
 PING, HELD, LOOK, READ, INIT, DELAY, GOAL, AMOUNT = 0, 1, 2, 3, 4, 5, 6, 7
+LOG_LOOK = 8
 BY_VALUE, BY_BUDGET, BY_RATE = 0.0, 1.0, 2.0
 
 NEVER = -1e18
-EDGES = (0.0, *(60.0 * 2.0 ** (number / 4.0) for number in range(GAPS - 1)), 240.0 * 2.0**9.5)
+EDGES = (0.0, *(60.0 * 2.0 ** (number / 8.0) for number in range(GAPS - 1)), 240.0 * 2.0**9.5)
 """Where bins of gaps begin, in seconds, and the last one's end."""
 
 HOUR = 3600.0
@@ -53,10 +56,10 @@ FEW = 60.0
 
 
 def _bin(gap: float) -> int:
-    """The bin of a gap: one below a minute, and four for each doubling from there on."""
+    """The bin of a gap: one below a minute, and eight for each doubling from there on."""
     if gap < 60.0:
         return 0
-    return min(int(4.0 * math.log2(gap / 60.0)) + 1, GAPS - 1)
+    return min(int(8.0 * math.log2(gap / 60.0)) + 1, GAPS - 1)
 
 
 def begin(state: Any, now: float, economics: Sequence[float]) -> None:
@@ -67,6 +70,7 @@ def begin(state: Any, now: float, economics: Sequence[float]) -> None:
     state[KNOWN] = now
     state[READ_AT] = now
     state[LAST_USE] = NEVER
+    state[LOGGED] = NEVER
     state[WAVE_AT] = NEVER
     state[BEFORE] = NEVER
     state[ASK_AT] = math.inf
@@ -106,13 +110,16 @@ def hear(state: Any, at: float, replies: Any, rows: int, economics: Sequence[flo
     if fresh < rows and rows <= state[BEFORE_SIZE]:
         # New in spite of the wave before: that many were busy with users.
         state[BUSY] = state[BUSY] * BUSY_DECAY if fresh == 0 else state[BUSY] + fresh
-    if ago < math.inf:
+    if ago < math.inf and state[INFORMED] > 0:
+        state[LAST_USE] = max(state[LAST_USE], at - ago)  # the logs will tell of the gap
+    elif ago < math.inf:
         if requests > 1:
             state[GAP] += min(requests - 1.0, 20.0)
         _use(state, at - ago)
     state[BEFORE] = at
     state[BEFORE_SIZE] = float(rows)
-    state[REQUESTS] += requests
+    if state[INFORMED] == 0:
+        state[REQUESTS] += requests
     state[KNOWN] = max(state[KNOWN], at)
 
 
@@ -139,7 +146,8 @@ def _learn_lifetime(
     elif 2 * fresh > rows:  # users may have had some of a larger wave's
         _count(state, DEAD, at - before, False)
     elif rows == 1 and born > before + SHORTEST and born < math.inf:
-        state[COLDS] += 1.0
+        if state[INFORMED] == 0:
+            state[COLDS] += 1.0
         if requests < FEW:
             _count(state, DEAD, born - before, False)
 
@@ -171,12 +179,17 @@ def _busy_minute(state: Any, minute: float, peak: float, idle: float) -> None:
             state[COLDS] += 1.0
         _use(state, moment)
         state[REQUESTS] += peak
+    _burst(state, moment, peak, idle)
+
+
+def _burst(state: Any, moment: float, peak: float, idle: float) -> None:
+    """So many environments were busy with users at once: which of them would have been gone?"""
     for band in range(BANDS):
         if peak <= LEVELS[band]:
             break
-        if moment - state[BAND_USE + band] > idle and minute > state[BEGUN] + idle:
+        if moment - state[BAND_USE + band] > idle and moment > state[BEGUN] + idle + 30.0:
             state[BAND_COLD + band] += min(peak, LEVELS[band + 1]) - LEVELS[band]
-        state[BAND_USE + band] = moment
+        state[BAND_USE + band] = max(state[BAND_USE + band], moment)  # of what came late, too
 
 
 def read(state: Any, first: float, peaks: Any, idle: float) -> None:
@@ -195,3 +208,48 @@ def read(state: Any, first: float, peaks: Any, idle: float) -> None:
             state[SENT + number] = 0.0
     if state[SENT] == 0:
         state[LARGEST] = 0.0
+
+
+def take(
+    state: Any, span: tuple[float, float], uses: Any, ends: Sequence[float], idle: float
+) -> None:
+    """Take in users' requests that the logs tell of, which ended within a span of time.
+
+    uses: for each, by arrival, when it came, how long it was busy with INIT, and 1 if it was cold.
+    ends: when each ended, in order. idle: how long an environment is counted on to live.
+    """
+    since, until = span
+    if state[LOGGED] <= NEVER:
+        state[BEGUN] = min(state[BEGUN], since)
+    ended, minute, peak = 0, NEVER, 0.0
+    for index in range(len(uses)):
+        moment = uses[index][0]
+        while ended < index and ends[ended] <= moment:
+            ended += 1
+        busy = float(index - ended + 1)
+        if moment >= minute + 60.0:
+            _burst(state, minute + 30.0, peak, idle)
+            minute, peak = math.floor(moment / 60.0) * 60.0, 0.0
+        peak = max(peak, busy)
+        if busy == 1.0 and state[LOGGED] > NEVER:
+            _gap(state, moment, uses[index][2] > 0)
+        state[COLDS] += uses[index][2]
+        state[LOGGED] = max(state[LOGGED], moment + uses[index][1])
+    _burst(state, minute + 30.0, peak, idle)
+    state[REQUESTS] += float(len(uses))
+    state[LAST_USE] = max(state[LAST_USE], state[LOGGED])
+    state[READ_AT] = max(state[READ_AT], until)
+    state[KNOWN] = max(state[KNOWN], until)
+
+
+def _gap(state: Any, moment: float, cold: bool) -> None:
+    """A user came when nobody else was there; whether that was cold tells of T."""
+    gap = max(moment - state[LOGGED], 0.0)
+    state[GAP + _bin(gap)] += 1.0
+    touched = state[LOGGED]
+    for number in range(SENTS):
+        if 0 < state[SENT + number] <= moment:
+            touched = max(touched, state[SENT + number])
+            break
+    if moment - touched > SHORTEST:
+        _count(state, DEAD if cold else ALIVE, moment - touched, not cold)

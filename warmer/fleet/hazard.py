@@ -7,8 +7,9 @@ simulator (`warmer.lab.online`) compiles this same source. Times are seconds sin
 A ping at the moment at which use is about to be forgotten buys the time until it is forgotten
 again. It pays if the chance that the next use falls in there, times what a cold start is worth, is
 more than the ping and the look at which it is sent. How long the gaps between uses are is known
-from the replies to pings, which say when a user came last, and from CloudWatch, which tells of all
-minutes since it was read for one price.
+from the replies to pings, which say when a user came last, and from the function's logs, which tell
+of every request since the last look (warmer.fleet.uses), or where those cannot be read from
+CloudWatch, which tells of all minutes since it was read for one price.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from warmer.fleet.evidence import (
     APPOINTED,
     ASK_AT,
     BAND_COLD,
+    BAND_USE,
     BANDS,
     BEGUN,
     BUSY,
@@ -39,12 +41,14 @@ from warmer.fleet.evidence import (
     GOAL,
     HELD,
     HOUR,
+    INFORMED,
     INIT,
     INTERVAL,
     KNOWN,
     LARGEST,
     LAST_USE,
     LEVELS,
+    LOG_LOOK,
     LOOK,
     NEVER,
     PING,
@@ -81,11 +85,17 @@ EXTRA_HELD = 2.0
 """A wave of more than one has a probe and a spare besides (`warmer.fleet.forecast`)."""
 
 EARLY = 60.0
+SOON = 60.0
 PRIOR_LASTING = 2 * HOUR
 ROUTINE = 24.0
 MOST_PINGS = 24.0
 READ_SHARE = 0.25
 LEAST_READ, MOST_READ = 600.0, 86_400.0
+
+
+def _look(state: Any, economics: Sequence[float]) -> float:
+    """Dollars for a look, and for reading the logs with it where those are what tells."""
+    return float(economics[LOOK] + (economics[LOG_LOOK] if state[INFORMED] > 0 else 0.0))
 
 
 def interval(state: Any, economics: Sequence[float]) -> int:
@@ -101,7 +111,7 @@ def _best_interval(state: Any, economics: Sequence[float]) -> int:
     An interval that was never tried is taken for better than it is likely to be, once a ping has
     become routine: to try it costs one INIT, and what is learnt serves from then on.
     """
-    each = economics[PING] + economics[LOOK]
+    each = economics[PING] + _look(state, economics)
     best, found, lives, prior, routine = 0, 0.0, 1.0, 1.0, False
     later, gone = 0.0, 0.0
     for number in range(LIVES):
@@ -179,12 +189,13 @@ def _adjust(state: Any, now: float, economics: Sequence[float]) -> None:
         state[VALUE] = DEFAULT_VALUE * min(max(rate / economics[AMOUNT], 0.01), 100.0)
 
 
-def _pool(state: Any, seconds: float, economics: Sequence[float]) -> tuple[int, float]:
+def _pool(state: Any, now: float, seconds: float, economics: Sequence[float]) -> tuple[int, float]:
     """How many environments are worth a ping, and what those beside the first gain in dollars.
 
     By minutes that have shown more to be busy than in the idle lifetime before. One that is not
     held yet costs an INIT, which is spread over as many pings as the function is known for.
     """
+    lives = seconds + MARGIN
     watched = state[READ_AT] - state[BEGUN]
     extra = economics[INIT] / min(max(watched / seconds, 1.0), MOST_PINGS)
     best, gain, found = 1, -EXTRA_HELD * economics[HELD], 0.0
@@ -192,7 +203,8 @@ def _pool(state: Any, seconds: float, economics: Sequence[float]) -> tuple[int, 
         more = LEVELS[band + 1] - LEVELS[band]
         gain += state[VALUE] * state[BAND_COLD + band] / (watched + HOUR) * seconds
         gain -= more * economics[HELD]
-        if LEVELS[band + 1] > state[WAVE_SIZE]:
+        held = LEVELS[band + 1] <= state[WAVE_SIZE] and now <= state[WAVE_AT] + lives
+        if not held and now > state[BAND_USE + band] + lives:
             gain -= more * extra
         if gain > found:
             best, found = LEVELS[band + 1], gain
@@ -203,7 +215,7 @@ def _chain_gain(state: Any, covered: float, seconds: float, economics: Sequence[
     """Dollars that each ping gains from `covered` on, for the best number of them in a row."""
     age = state[KNOWN] - (state[LAST_USE] if state[LAST_USE] > NEVER else state[BEGUN])
     since = state[KNOWN] - age
-    each = economics[PING] + economics[LOOK]
+    each = economics[PING] + _look(state, economics)
     gaps = _lasting_gaps(state, age)
     before = _ending_gaps(state, age, covered - since) / gaps
     rate = _cold_rate(state, seconds + MARGIN)
@@ -225,9 +237,9 @@ def _touched(state: Any, size: int) -> float:
 def choose(state: Any, now: float, economics: Sequence[float]) -> int:
     """How many pings to send now; 0 for none. `plan` comes next, and `hear` before it."""
     _adjust(state, now, economics)
-    state[SPENT] += economics[LOOK]
+    state[SPENT] += _look(state, economics)
     seconds = INTERVALS[interval(state, economics)]
-    size, gain = _pool(state, seconds, economics)
+    size, gain = _pool(state, now, seconds, economics)
     touched = _touched(state, size)
     expires = touched + seconds + MARGIN
     alive = now <= expires
@@ -237,10 +249,10 @@ def choose(state: Any, now: float, economics: Sequence[float]) -> int:
     if not alive and state[APPOINTED] != now:
         # An INIT has to be earned back in as much time as the function has been known for.
         lasting = (state[KNOWN] - state[BEGUN]) / seconds
-        if lasting == 0:
+        if state[LAST_USE] <= NEVER and lasting * seconds < SOON:
             lasting = PRIOR_LASTING / seconds
             gain = state[VALUE] * PRIOR_SAVED / PRIOR_HOURS * seconds / HOUR
-            gain -= economics[PING] + economics[LOOK]
+            gain -= economics[PING] + _look(state, economics)
         gain = gain * min(lasting, MOST_PINGS) - economics[INIT]
     if gain <= 0 and state[APPOINTED] != now:
         return 0
@@ -259,11 +271,12 @@ def choose(state: Any, now: float, economics: Sequence[float]) -> int:
 def plan(state: Any, now: float, economics: Sequence[float]) -> float:
     """The moment of the next look; it is set down whether that is to read or to ping."""
     seconds = INTERVALS[interval(state, economics)]
-    size, gain = _pool(state, seconds, economics)
+    size, gain = _pool(state, now, seconds, economics)
     due = _touched(state, size) + seconds
     gain += _chain_gain(state, due + MARGIN, seconds, economics) if due > now else 0.0
     state[COVERED] = 1.0 if due > now and gain > 0 else 0.0
-    ask = state[READ_AT] + economics[DELAY] + _until_read(state, economics)
+    known = now if state[INFORMED] > 0 else state[READ_AT] + economics[DELAY]
+    ask = known + _until_read(state, economics)
     state[ASK_AT] = ask
     state[APPOINTED] = NEVER
     if state[COVERED] > 0:
@@ -280,7 +293,7 @@ def _appointment(state: Any, least: float, seconds: float, economics: Sequence[f
     if state[LAST_USE] <= NEVER:
         return math.inf
     age = state[KNOWN] - state[LAST_USE]
-    price = economics[PING] + economics[LOOK] + economics[INIT]
+    price = economics[PING] + _look(state, economics) + economics[INIT]
     best, moment = 0.0, math.inf
     for number in range(GAPS):
         begins = EDGES[number]
@@ -309,7 +322,9 @@ def _until_read(state: Any, economics: Sequence[float]) -> float:
         saved += state[BAND_COLD + band]
     hours = (state[READ_AT] - state[BEGUN]) / HOUR + PRIOR_HOURS
     worth = max(state[VALUE] * saved / hours * READ_SHARE, 1e-12)
-    price = economics[READ] + economics[LOOK]
+    price = _look(state, economics)
+    if state[INFORMED] == 0:
+        price += economics[READ]
     least = LEAST_READ
     if state[COVERED] > 0:
         # Enough for pings is known; to know it better takes half as many minutes again.

@@ -35,6 +35,8 @@ class Prices:
     GetMetricData; `custom_metric` for one metric of one's own for a month; `schedule` for one time
     that EventBridge Scheduler fires; `table_write` for a written item of up to 1 KB and
     `table_read` for a read unit (two items of up to 4 KB, eventually consistent).
+    `log_request` is for one FilterLogEvents: CloudWatch's price list has logs taken in, kept,
+    queried with Insights and watched live, and no charge for requests of their API.
     `provisioned_running_gb_second` is for what runs on provisioned concurrency; with SnapStart,
     `snap_start_cache_gb_second` for each second that a version is kept, and
     `snap_start_restore_gb` for each restore, both by the function's memory.
@@ -49,6 +51,7 @@ class Prices:
     schedule: float = 1.00 / 1_000_000
     table_write: float = 0.625 / 1_000_000
     table_read: float = 0.125 / 1_000_000
+    log_request: float = 0.0
     provisioned_running_gb_second: float = 0.000_009_722_2
     snap_start_cache_gb_second: float = 0.000_001_504_6
     snap_start_restore_gb: float = 0.000_139_799_8
@@ -56,6 +59,10 @@ class Prices:
     def invokes(self, count: int, billed_ms: float, memory_mb: int) -> float:
         """Dollars for `count` invokes that were billed `billed_ms` milliseconds in all."""
         return count * self.request + billed_ms / 1000 * memory_mb / 1024 * self.gb_second
+
+    def log_look(self, billed_ms: float, memory_mb: int, requests: int = 1) -> float:
+        """Dollars for reading logs: the reader's own time, and its requests, which are free."""
+        return requests * self.log_request + self.invokes(0, billed_ms, memory_mb)
 
     def provisioned_month(self, environments: int, memory_mb: int) -> float:
         """Dollars for keeping `environments` provisioned, and idle, for a month."""

@@ -11,8 +11,18 @@ import numpy as np
 
 from warmer.fleet import evidence, hazard, survival
 from warmer.lab.compiled import compiled
-from warmer.lab.pool import advance, finish, send_wave
-from warmer.lab.state import LOOKS, READS, REPLY_FIELDS, Draws, Floats, Pool, Requests
+from warmer.lab.pool import advance, finish, logged, send_wave
+from warmer.lab.state import (
+    LOOKS,
+    READS,
+    REPLY_FIELDS,
+    USE_AT,
+    USE_BUSY,
+    Draws,
+    Floats,
+    Pool,
+    Requests,
+)
 
 __all__ = ["run_auto"]
 
@@ -30,7 +40,8 @@ def _compiled_module() -> dict[str, Any]:
 _TWIN = _compiled_module()
 _begin, _hear, _read = _TWIN["begin"], _TWIN["hear"], _TWIN["read"]
 _choose, _plan, _read_due = _TWIN["choose"], _TWIN["plan"], _TWIN["read_due"]
-_lasting, READ_AT = _TWIN["lasting"], evidence.READ_AT
+_lasting, _take = _TWIN["lasting"], _TWIN["take"]
+READ_AT, INFORMED = evidence.READ_AT, evidence.INFORMED
 
 
 @compiled
@@ -45,11 +56,13 @@ def run_auto(
 ) -> bool:
     """What `warmer.fleet.auto.Auto` does, from its first look to the end.
 
-    clock: the moment that is 0 here, the metric delay, and the end, all in seconds.
+    clock: the moment that is 0 here, the metric delay, the end, the longest time between
+        two looks, and how late the logs are, all in seconds.
+    Logs tell of requests where the pool keeps which of them waited.
     scratch: room for the policy's state, and for replies to its largest wave.
     Returns False as `advance` does.
     """
-    origin, delay, end = clock[0], clock[1], clock[2]
+    origin, delay, end, logs = clock[0], clock[1], clock[2], len(pool.waited) > 0
     state, replies = scratch
     now = 0.0
     first_look = True
@@ -60,18 +73,25 @@ def run_auto(
         moment = origin + now
         if first_look:
             _begin(state, moment, economics)
-            first_look = False
-        elif _read_due(state, moment):
+            state[INFORMED] = 1.0 if logs else 0.0
+        if logs:
+            uses = logged(pool, requests, now - clock[4])
+            uses[:, USE_AT] += origin
+            ends = np.sort(uses[:, USE_AT] + uses[:, USE_BUSY])
+            until = moment - clock[4]
+            _take(state, (until, until), uses, ends, _lasting(state, economics))
+        elif not first_look and _read_due(state, moment):
             pool.counts[READS] += 1
             first = max(0, math.floor((state[READ_AT] - origin) / 60))
             last = max(first, math.floor((now - delay) / 60))
             _read(state, origin + first * 60.0, pool.peaks[first:last], _lasting(state, economics))
+        first_look = False
         hold = _choose(state, moment, economics)
         if hold > 0:
             if not send_wave(pool, draws, now, hold, timing, replies):
                 return False
             _hear(state, moment, replies, hold, economics)
-        now = max(_plan(state, moment, economics) - origin, now + 1e-3)
+        now = max(min(_plan(state, moment, economics) - origin, now + clock[3]), now + 1e-3)
     if not advance(pool, requests, draws, end):
         return False
     finish(pool, draws, end)

@@ -29,7 +29,10 @@ from warmer.lab.state import (
     IDLE_TIME,
     INVOCATIONS,
     LARGE_WAVES,
+    LOG_LINES,
+    LOG_LOOKS,
     LOOKS,
+    MOST_LINES,
     PING_BILLED_MS,
     PING_INIT,
     PING_TIME,
@@ -45,6 +48,13 @@ from warmer.lab.state import (
     REPLY_REQUESTS,
     REQUEST_BILLED_MS,
     REQUEST_INIT,
+    TOLD,
+    UNTOLD,
+    USE_AT,
+    USE_BUSY,
+    USE_COLD,
+    USE_FIELDS,
+    WAVES,
     Draws,
     Floats,
     Pool,
@@ -52,7 +62,7 @@ from warmer.lab.state import (
     Waves,
 )
 
-__all__ = ["advance", "finish", "run_idle_reset", "run_waves", "send_wave"]
+__all__ = ["advance", "finish", "logged", "run_idle_reset", "run_waves", "send_wave"]
 
 
 @inlined
@@ -203,6 +213,8 @@ def advance(pool: Pool, requests: Requests, draws: Draws, until: float) -> bool:
                 return False
             place = _create(pool, draws, order, now)
             counts[COLD_REQUESTS] += 1
+            if at < len(pool.waited):
+                pool.waited[at] = pool.init[place]
             seconds[REQUEST_INIT] += pool.init[place]
             busy += pool.init[place]
             if counts[PINGS_BUSY] > 0:
@@ -235,6 +247,7 @@ def send_wave(
     if counts[BUSY] + size > len(pool.busy_end):
         return False
     hold = 0.0
+    counts[WAVES] += 1
     if size > 1:
         hold = timing[1]
         counts[LARGE_WAVES] += 1
@@ -270,6 +283,35 @@ def send_wave(
         _push(pool, now + busy, order, place)
     _mark_peak(pool, now)
     return True
+
+
+@compiled
+def logged(pool: Pool, requests: Requests, until: float) -> Floats:
+    """What the logs tell of requests that ended by `until`, and were not told of before.
+
+    A row for each in the order of arrival, with columns as in `warmer.lab.state`; of more than
+    MOST_LINES the last ones, as far as a look at a log goes.
+    """
+    counts, times, services = pool.counts, requests.times, requests.services
+    first, served = counts[UNTOLD], counts[CURSOR]
+    rows = np.empty((served - first, USE_FIELDS))
+    found, running = 0, served
+    for index in range(first, served):
+        waited = pool.waited[index]
+        if waited == TOLD:
+            continue
+        busy = services[index] + max(waited, 0.0)
+        if times[index] + busy > until:
+            running = min(running, index)
+            continue
+        rows[found, USE_AT], rows[found, USE_BUSY] = times[index], busy
+        rows[found, USE_COLD] = 1.0 if waited >= 0 else 0.0
+        pool.waited[index] = TOLD
+        found += 1
+    counts[UNTOLD] = running
+    counts[LOG_LOOKS] += 1
+    counts[LOG_LINES] += min(found, MOST_LINES)
+    return rows[max(found - MOST_LINES, 0) : found]
 
 
 @compiled

@@ -12,9 +12,10 @@ from warmer.errors import ConfigurationError
 from warmer.lab.distribution import Distribution
 from warmer.lab.state import Draws, Floats
 
-__all__ = ["Routing", "Scenario"]
+__all__ = ["Routing", "Scenario", "UsesFrom"]
 
 Routing = Literal["most-recently-used", "random"]
+UsesFrom = Literal["logs", "metrics", "told"]
 
 
 INIT = Distribution(0.8, 0.8)
@@ -31,7 +32,9 @@ class Scenario:
     routing: which idle environment gets an invocation.
     ping_seconds: what a ping of a warm environment takes. hold_seconds: how long a wave of more
     than one holds each of its pings, so that they overlap.
-    metric_delay: how late CloudWatch knows of a minute.
+    uses: from where a policy learns of users' requests, as the warmer's WarmUses has it; `told` of
+    all that has ended, each minute and for nothing, is what no service offers: a bound.
+    metric_delay: how late CloudWatch knows of a minute. log_delay: how late its logs do.
     head_start: how long before the trace begins every policy begins; whole minutes.
     memory_mb: of the function, for wasted GB-seconds and prices.
     seed: for whatever is random.
@@ -45,7 +48,9 @@ class Scenario:
     routing: Routing = "most-recently-used"
     ping_seconds: float = 0.002
     hold_seconds: float = 0.040
+    uses: UsesFrom = "logs"
     metric_delay: float = 120.0
+    log_delay: float = 15.0
     head_start: float = 600.0
     memory_mb: int = 1769
     seed: int = 0
@@ -54,7 +59,9 @@ class Scenario:
         if self.routing not in get_args(Routing):
             expected = " or ".join(get_args(Routing))
             raise ConfigurationError("routing", self.routing, expected)
-        for key in ("ping_seconds", "hold_seconds", "metric_delay"):
+        if self.uses not in get_args(UsesFrom):
+            raise ConfigurationError("uses", self.uses, " or ".join(get_args(UsesFrom)))
+        for key in ("ping_seconds", "hold_seconds", "metric_delay", "log_delay"):
             if not 0 <= getattr(self, key) < inf:
                 raise ConfigurationError(key, getattr(self, key), "seconds from 0")
         if not 0 <= self.head_start < inf or self.head_start % 60:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from warmer.fleet.auto import Auto
-from warmer.fleet.policy import Heard, Hearing, IdleReset, Look, Policy
+from warmer.fleet.policy import Heard, Hearing, IdleReset, Informed, Look, Policy
+from warmer.fleet.uses import Use, Uses
 from warmer.lab.online import run_auto, scratch
-from warmer.lab.pool import advance, finish, run_idle_reset, run_waves, send_wave
+from warmer.lab.pool import advance, finish, logged, run_idle_reset, run_waves, send_wave
 from warmer.lab.scenario import Scenario
 from warmer.lab.state import (
     COUNTS,
@@ -25,6 +26,9 @@ from warmer.lab.state import (
     REPLY_NEW,
     REPLY_REQUESTS,
     SECONDS,
+    USE_AT,
+    USE_BUSY,
+    USE_COLD,
     Floats,
     Integers,
     Pool,
@@ -66,11 +70,15 @@ class Simulation:
     ) -> None:
         self.origin = math.floor((start - scenario.head_start) / 60) * 60.0
         self._end = end - self.origin
-        self._policy = policy
         self._scenario = scenario
         self._draws = scenario.draws()
         self._timing = scenario.timing
         self._looks = 0
+        self._most = 60.0 if scenario.uses == "told" else math.inf
+        self._logs = isinstance(policy, Informed) and scenario.uses != "metrics"
+        if isinstance(policy, Informed) and scenario.uses != "metrics":
+            policy = policy.informed()
+        self._policy = policy
         minutes = 0 if policy.timed else int(self._end // 60) + 1
         self._pool = new_pool(FIRST_PLACES, minutes)
         self._run: Callable[[Requests], bool] = self._look_by_look
@@ -84,16 +92,22 @@ class Simulation:
             self._run = self._idle_reset
         elif compiled and isinstance(policy, Auto):
             self._economics = np.array(policy.figures)
-            self._clock = np.array([self.origin, scenario.metric_delay, self._end])
+            self._clock = np.array(
+                [self.origin, scenario.metric_delay, self._end, self._most, scenario.log_delay]
+            )
             self._scratch = scratch()
             self._run = self._auto
 
     def function(self, requests: Requests) -> Pool:
         """The pool after all requests and waves; valid until the next function is run."""
         within = Requests(requests.times - self.origin, requests.services)
+        told = max(len(requests.times), 1) if self._logs else 0
+        if told > len(self._pool.waited):
+            self._pool = new_pool(len(self._pool.busy_end), len(self._pool.peaks), told)
         clear(self._pool)
         while not self._run(within):
-            self._pool = new_pool(2 * len(self._pool.busy_end), len(self._pool.peaks))
+            places = 2 * len(self._pool.busy_end)
+            self._pool = new_pool(places, len(self._pool.peaks), len(self._pool.waited))
         self._pool.counts[LOOKS] += self._looks
         return self._pool
 
@@ -133,7 +147,9 @@ class Simulation:
                 return False
             pool.counts[LOOKS] += 1
             history = _PoolHistory(pool, self.origin, now - self._scenario.metric_delay)
-            look = Look(self.origin + now, wave_at, heard, memory, history)
+            look = Look(
+                self.origin + now, wave_at, heard, memory, history, self._uses(requests, now)
+            )
             decision = self._policy.decide(look)
             memory = decision.memory
             if decision.hold:
@@ -145,11 +161,24 @@ class Simulation:
                     answered = look._replace(wave_at=wave_at, heard=heard, memory=memory)
                     decision = self._policy.after(answered)
                     memory = decision.memory
-            now = max(decision.look_at - self.origin, now + 1e-3)
+            now = max(min(decision.look_at - self.origin, now + self._most), now + 1e-3)
         if not advance(pool, requests, self._draws, self._end):
             return False
         finish(pool, self._draws, self._end)
         return True
+
+    def _uses(self, requests: Requests, now: float) -> Uses | None:
+        """What the logs tell at `now`; None where they are not read."""
+        if not self._logs:
+            return None
+        until = self.origin + now - self._scenario.log_delay
+        rows = logged(self._pool, requests, now - self._scenario.log_delay)
+        return Uses(until, until, tuple(_use(row, self.origin) for row in rows.tolist()))
+
+
+def _use(row: list[float], origin: float) -> Use:
+    cold = row[USE_COLD] > 0
+    return Use(origin + row[USE_AT], row[USE_BUSY], cold)
 
 
 class _PoolHistory:

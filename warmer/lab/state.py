@@ -29,8 +29,8 @@ Flags = NDArray[np.bool_]
 # Places in Pool.counts.
 CURSOR, BUSY, IDLE, FREE, INVOCATIONS, PINGS_BUSY = 0, 1, 2, 3, 4, 5
 COLD_REQUESTS, COLD_PINGS, PINGS, COLLISIONS, LOOKS, READS = 6, 7, 8, 9, 10, 11
-LARGE_WAVES = 12
-COUNTS = 13
+LARGE_WAVES, LOG_LOOKS, LOG_LINES, UNTOLD, WAVES = 12, 13, 14, 15, 16
+COUNTS = 17
 
 # Places in Pool.seconds. Billed time is whole milliseconds for each invocation.
 IDLE_TIME, PING_TIME, REQUEST_INIT, PING_INIT, REQUEST_BILLED_MS, PING_BILLED_MS = 0, 1, 2, 3, 4, 5
@@ -39,6 +39,17 @@ SECONDS = 6
 # Columns of a wave's replies.
 REPLY_NEW, REPLY_IDLE, REPLY_AGE, REPLY_INIT, REPLY_REQUESTS, REPLY_LAST_REQUEST = 0, 1, 2, 3, 4, 5
 REPLY_FIELDS = 6
+
+# Columns of what the logs tell of a request.
+USE_AT, USE_BUSY, USE_COLD = 0, 1, 2
+USE_FIELDS = 3
+
+# Of a request in Pool.waited, if it did not wait; and if the logs have told of it.
+NOT_COLD, TOLD = -1.0, -2.0
+
+MOST_LINES = 50_000
+"""Reports that a look at a log reads: five requests for 10,000 events each (CloudWatch Logs API
+reference, "FilterLogEvents")."""
 
 
 class Requests(NamedTuple):
@@ -74,8 +85,9 @@ class Pool(NamedTuple):
     """Environments and counters of one function; the functions of this module change it.
 
     `busy_end`, `busy_order` and `busy_place` are a heap of running invocations; `idle_place` is the
-    stack of idle environments, last used last; `free_place` the places that are not used. The rest
-    is one value for each place.
+    stack of idle environments, last used last; `free_place` the places that are not used. `waited`
+    is how long each request waited for INIT, NOT_COLD if it did not, where logs tell of that. The
+    rest is one value for each place.
     """
 
     busy_end: Floats
@@ -94,12 +106,14 @@ class Pool(NamedTuple):
     counts: Integers
     seconds: Floats
     peaks: Integers
+    waited: Floats
 
 
-def new_pool(places: int, minutes: int = 0) -> Pool:
+def new_pool(places: int, minutes: int = 0, requests: int = 0) -> Pool:
     """An empty pool for at most `places` busy environments.
 
     minutes: for how many, from time 0, the highest concurrency is kept; 0 for none.
+    requests: for how many it is kept whether they were cold; 0 for none.
     """
     pool = Pool(
         busy_end=np.zeros(places),
@@ -118,6 +132,7 @@ def new_pool(places: int, minutes: int = 0) -> Pool:
         counts=np.zeros(COUNTS, np.int64),
         seconds=np.zeros(SECONDS),
         peaks=np.zeros(minutes, np.int64),
+        waited=np.full(requests, NOT_COLD),
     )
     clear(pool)
     return pool
@@ -130,3 +145,4 @@ def clear(pool: Pool) -> None:
     pool.free_place[:] = np.arange(len(pool.busy_end))
     pool.seconds[:] = 0
     pool.peaks[:] = 0
+    pool.waited[:] = NOT_COLD

@@ -1,0 +1,123 @@
+"""What `auto` learns of users from a function's logs."""
+
+from __future__ import annotations
+
+import pytest
+
+from warmer.fleet import evidence, hazard
+from warmer.fleet.auto import Auto
+from warmer.fleet.economics import Economics
+from warmer.fleet.policy import Look
+from warmer.fleet.price import PRICES
+from warmer.fleet.survival import LIFETIMES
+from warmer.fleet.uses import Use, Uses
+
+AUTO = Auto("cold", 1e-4).informed()
+IDLE = 600.0
+
+
+class _NoHistory:
+    def concurrency(self, since: float) -> tuple[float, list[int]]:
+        """Never asked where logs tell."""
+        raise AssertionError(f"metrics were read from {since}")
+
+
+def _told(*uses: tuple[float, float, bool], until: float = 7200.0) -> list[float]:
+    """The state once logs have told of requests: when each came, for how long, whether cold."""
+    state = [0.0] * evidence.STATE
+    evidence.begin(state, 0.0, AUTO.figures)
+    state[evidence.INFORMED] = 1.0
+    _tell(state, *uses, until=until)
+    return state
+
+
+def _tell(state: list[float], *uses: tuple[float, float, bool], until: float) -> None:
+    rows = [(at, seconds, float(cold)) for at, seconds, cold in uses]
+    ends = sorted(at + seconds for at, seconds, _ in uses)
+    evidence.take(state, (0.0, until), rows, ends, IDLE)
+
+
+def _gaps(state: list[float]) -> dict[int, float]:
+    bins = state[evidence.GAP : evidence.GAP + evidence.GAPS]
+    return {number: count for number, count in enumerate(bins) if count}
+
+
+def test_gaps_run_from_the_end_of_a_use_to_the_next() -> None:
+    """Ten minutes and again ten, in a bin that has both edges around that."""
+    state = _told((100.0, 20.0, True), (720.0, 0.0, True), (1320.0, 0.0, True))
+    ((number, count),) = _gaps(state).items()
+    assert count == 2
+    assert evidence.EDGES[number] <= 600.0 < evidence.EDGES[number + 1]
+
+
+def test_a_request_beside_another_ends_no_gap() -> None:
+    """It came while the first still ran."""
+    assert _gaps(_told((100.0, 900.0, True), (800.0, 1.0, True))) == {}
+
+
+@pytest.mark.parametrize(("cold", "place"), [(True, evidence.DEAD), (False, evidence.ALIVE)])
+def test_a_users_own_wait_tells_of_the_idle_lifetime(cold: bool, place: int) -> None:
+    """It found its environment after 600 s, or did not: no ping has to try."""
+    state = _told((100.0, 0.0, True), (700.0, 0.1, cold))
+    seen = state[place : place + len(LIFETIMES)]
+    assert sum(seen) == 1
+    assert LIFETIMES[seen.index(1.0)] == 600.0
+
+
+def test_a_ping_between_two_uses_shortens_the_pause_that_is_learnt_from() -> None:
+    """400 s after the ping, not 800 s after the use."""
+    state = _told((100.0, 0.0, True))
+    state[evidence.SENT] = 500.0
+    _tell(state, (900.0, 0.1, False), until=1000.0)
+    alive = state[evidence.ALIVE : evidence.ALIVE + len(LIFETIMES)]
+    assert LIFETIMES[alive.index(1.0)] < 450.0
+
+
+def test_a_use_that_a_reply_has_told_of_counts_once() -> None:
+    """The reply is there first, the log has the gap."""
+    state = _told((100.0, 0.0, True), until=110.0)
+    replies = [(0.0, 5.0, 700.0, 0.8, 1.0, 5.0)]
+    evidence.hear(state, 705.0, replies, 1, AUTO.figures)
+    assert state[evidence.LAST_USE] == 700.0
+    _tell(state, (700.0, 0.0, False), until=800.0)
+    assert sum(_gaps(state).values()) == 1
+    assert state[evidence.REQUESTS] == 2
+
+
+def test_a_report_that_came_late_does_not_set_back_what_is_known() -> None:
+    """The last use stays the later one."""
+    state = _told((1000.0, 1.0, True))
+    _tell(state, (400.0, 1.0, True), until=1100.0)
+    assert state[evidence.LAST_USE] == 1001.0
+    assert state[evidence.BAND_USE] >= 990.0
+
+
+def test_bursts_count_that_found_fewer_than_they_needed() -> None:
+    """Three at once, again after half an hour: two beside the first would be cold again."""
+    bursts = [(1000.0 + n * 1800.0 + k * 1e-3, 1.0, True) for n in range(2) for k in range(3)]
+    state = _told(*bursts)
+    assert sum(state[evidence.BAND_COLD + 1 : evidence.BAND_COLD + evidence.BANDS]) == 4
+
+
+def test_auto_takes_what_the_logs_tell_and_reads_no_metrics() -> None:
+    """Whenever it looks."""
+    uses = Uses(0.0, 5000.0, (Use(100.0, 0.1, True, 0.8), Use(4990.0, 0.1, True, 0.8)))
+    first = AUTO.decide(Look(60.0, None, (), {}, _NoHistory()))
+    second = AUTO.decide(Look(5010.0, None, (), first.memory, _NoHistory(), uses))
+    third = AUTO.decide(Look(20_000.0, None, (), second.memory, _NoHistory()))
+    assert second.memory[str(evidence.REQUESTS)] == 2
+    assert third.memory[str(evidence.REQUESTS)] == 2
+
+
+def test_a_look_costs_the_time_to_read_the_logs_too() -> None:
+    """30 ms of the warmer's 1,024 MB; requests of CloudWatch Logs are free."""
+    prices = Economics.of()
+    assert prices.log_look == pytest.approx(0.030 * PRICES.gb_second)
+    state = [0.0] * evidence.STATE
+    evidence.begin(state, 0.0, AUTO.figures)
+    hazard.choose(state, 0.0, AUTO.figures)
+    without = state[evidence.SPENT]
+    evidence.begin(state, 0.0, AUTO.figures)
+    state[evidence.INFORMED] = 1.0
+    hazard.choose(state, 0.0, AUTO.figures)
+    assert state[evidence.SPENT] - without == pytest.approx(prices.log_look)
