@@ -77,6 +77,30 @@ def test_of_two_deliveries_at_once_one_sends_waves(account: Account) -> None:
     assert account.pings(function).total() == 6
 
 
+def test_one_at_a_time_needs_no_table_for_an_event_that_comes_twice(account: Account) -> None:
+    """With a reserved concurrency of 1: the second delivery waits, and meets who served the first.
+
+    AWS page: "Error handling for asynchronous invocations" of the Lambda developer guide.
+    """
+    function = slow(account)
+    warmer = account.warmer(TARGETS=targets({"function": function, "concurrency": 3}))
+    client = account.client("lambda")
+    client.put_function_concurrency(FunctionName=warmer, ReservedConcurrentExecutions=1)
+    event = json.dumps({"time": "2026-11-22T10:00:00Z"}).encode()
+
+    for _ in range(2):
+        client.invoke(FunctionName=warmer, InvocationType="Event", Payload=event)
+
+    def runs() -> list[str]:
+        records = account.cloud.ledger()["invocations"]
+        return sorted(item["status"] for item in records if item["function"] == warmer)
+
+    wait_for(lambda: runs().count("success") == 2, "both deliveries")
+    assert set(runs()) == {"success", "throttled"}
+    assert account.alive(warmer).total() == 1
+    assert account.pings(function).total() == 6
+
+
 def test_a_run_is_refused_while_another_is_under_way(account: Account) -> None:
     """And not any more when that has ended."""
     function = slow(account)
