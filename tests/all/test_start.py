@@ -13,7 +13,6 @@ from infra.bench.start_packages import find_runtime
 from warmer.errors import BuildError
 
 
-@pytest.mark.timeout(600)
 def test_every_condition_is_measured(tmp_path: Path) -> None:
     """A line each with its verdict, the mechanisms before them, and the parts of a start after."""
     try:

@@ -33,12 +33,9 @@ def test_short_holds_are_made_up_for() -> None:
     spread = DispatchSpread(ms_per_ping=0.01, latency_ms=0.01)
     with serving({"digits:live": digits}) as url:
         invoker = LambdaInvoker(endpoint_url=url)
-        for _ in range(8):  # three rounds each; how many it takes is up to the machine
-            report = run_wave(Target("digits", "live", 10), invoker, spread=spread)
-            if report.proven == 10:
-                break
+        reports = [run_wave(Target("digits", "live", 10), invoker, spread=spread) for _ in "1234"]
 
-    assert report.proven == 10
+    assert reports[-1].proven == 10
 
 
 def test_an_environment_that_caps_holds_is_told_in_the_problems() -> None:
