@@ -26,6 +26,7 @@ LAYERS = {
     "budget": 1,
     "package": 1,
     "process": 1,
+    "read_ahead": 0,
     "startup": 1,
     "environment": 2,
     "ping": 2,

@@ -22,6 +22,8 @@ from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
 from _imp import _fix_co_filename  # type: ignore[attr-defined]
 from marshal import loads
 
+from warmer.read_ahead import ask_for
+
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,9 +65,8 @@ def begin(root: str) -> bool:
         raise PackageMismatch(
             f"{root}/{START_NAME} is damaged: build the package again (sam build)"
         ) from error
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
-        _ask_for(root, pages)
+    ask_for(descriptor, 0, os.fstat(descriptor).st_size)
+    _ask_for(root, pages)
     sys.meta_path.insert(0, _Finder(root, descriptor, 8 + length, modules))
     return True
 
@@ -78,7 +79,7 @@ def _ask_for(root: str, pages: Sequence[tuple[str, Sequence[tuple[int, int]]]]) 
         except OSError:
             continue  # who needs it will say that it is missing
         for offset, length in ranges:
-            os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_WILLNEED)
+            ask_for(descriptor, offset, length)
         os.close(descriptor)
 
 

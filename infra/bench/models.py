@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from infra.bench.sentence_transformer import build_sentence_transformer
 from warmer.errors import ConfigurationError
-from warmer.model.samples import SAMPLES_NAME, SPECIFICATION_NAME
-from warmer.model.store import MODEL_NAME
+from warmer.model.store import MODEL_NAME, SAMPLES_NAME, SPECIFICATION_NAME
 
 __all__ = ["ROOT", "TOOLS", "BenchModel", "bench_models"]
 

@@ -32,7 +32,8 @@ from infra.bench.session_process import Process, write_requests
 from infra.bench.session_result import KINDS, Result, heading
 from warmer.bundling.build import build_bundle
 from warmer.bundling.plan import Plan
-from warmer.model.manifest import MANIFEST_NAME, read_manifest
+from warmer.model.manifest import read_manifest
+from warmer.model.store import MANIFEST_NAME
 
 LEAST_PROCESSES = 30
 

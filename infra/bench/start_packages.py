@@ -19,7 +19,8 @@ from infra.cloud.sam import find_sam
 from warmer.bundling.build import build_bundle
 from warmer.bundling.plan import Plan
 from warmer.errors import BuildError
-from warmer.model.manifest import MANIFEST_NAME, Manifest, read_manifest
+from warmer.model.manifest import Manifest, read_manifest
+from warmer.model.store import MANIFEST_NAME
 
 __all__ = ["PYTHONS", "Packages", "bundle_of", "find_runtime"]
 

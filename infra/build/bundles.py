@@ -6,7 +6,8 @@ from pathlib import Path
 
 from infra.build.target import BuildTarget
 from warmer.errors import BuildError
-from warmer.model.manifest import MANIFEST_NAME, Manifest, read_manifest
+from warmer.model.manifest import Manifest, read_manifest
+from warmer.model.store import MANIFEST_NAME
 
 __all__ = ["bundle_remarks"]
 

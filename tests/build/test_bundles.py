@@ -13,8 +13,8 @@ from infra.build.target import BuildTarget
 from warmer.bundling.build import build_bundle
 from warmer.bundling.plan import Plan
 from warmer.errors import BuildError, ModelCorrupt
-from warmer.model.manifest import MANIFEST_NAME
 from warmer.model.processor import architecture
+from warmer.model.store import MANIFEST_NAME
 
 DIGITS = Path("handlers/models/digits").resolve()
 OTHER = {"x86_64": "arm64", "arm64": "x86_64"}[architecture()]

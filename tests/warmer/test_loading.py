@@ -12,7 +12,7 @@ import warmer
 from tests.warmer import graphs
 from warmer.environment import Environment
 from warmer.errors import ConfigurationError, ModelCorrupt, ModelNotFound
-from warmer.model import loading
+from warmer.model import model as module
 from warmer.model.model import Model
 
 
@@ -44,7 +44,7 @@ def test_several_are_opened_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             together.wait(timeout=30)
             super().__init__(*arguments, **options)
 
-    monkeypatch.setattr(loading, "Model", Slow)
+    monkeypatch.setattr(module, "Model", Slow)
     begun = [
         warmer.start_load(graphs.addition(tmp_path / "addition.onnx"), name=str(number))
         for number in range(3)

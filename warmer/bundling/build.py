@@ -14,7 +14,6 @@ import numpy as np
 import onnx
 
 from warmer.bundling.candidates import (
-    WEIGHTS_NAME,
     Candidate,
     Expectation,
     chosen,
@@ -28,13 +27,21 @@ from warmer.bundling.weights import Weights, read_graph
 from warmer.errors import ModelCorrupt
 from warmer.model.checksum import checksum_of_file
 from warmer.model.golden import DEFAULT_TOLERANCE, Golden, write_golden
-from warmer.model.manifest import MANIFEST_NAME, BundleFile, Manifest, Variant
+from warmer.model.manifest import BundleFile, Manifest, Variant
 from warmer.model.model import Model
 from warmer.model.processor import architecture, layout_features
-from warmer.model.samples import INPUTS_NAME, SAMPLES_NAME, SPECIFICATION_NAME
 from warmer.model.session import Threads, onnxruntime_version
 from warmer.model.signature import TensorSpec
-from warmer.model.store import MODEL_NAME, ModelFiles, locate
+from warmer.model.store import (
+    INPUTS_NAME,
+    MANIFEST_NAME,
+    MODEL_NAME,
+    SAMPLES_NAME,
+    SPECIFICATION_NAME,
+    WEIGHTS_NAME,
+    ModelFiles,
+    locate,
+)
 
 __all__ = ["HALF_TOLERANCE", "build_bundle"]
 

@@ -11,10 +11,10 @@ from typing import Any
 from warmer.bundling.trial import Answer, Failed, Form, Optimisation, Trials
 from warmer.bundling.weights import LEAST_BYTES, depends_on_processor, has_packed_matrices
 from warmer.model.golden import difference
+from warmer.model.store import WEIGHTS_NAME
 
-__all__ = ["WEIGHTS_NAME", "Candidate", "Expectation", "chosen", "make_candidates", "measure"]
+__all__ = ["Candidate", "Expectation", "chosen", "make_candidates", "measure"]
 
-WEIGHTS_NAME = "weights.bin"
 
 MOST_STEADY_RATIO = 1.03
 MOST_PEAK_RATIO = 1.03

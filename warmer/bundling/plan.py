@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warmer.errors import ConfigurationError
-from warmer.model.manifest import MANIFEST_NAME
 from warmer.model.processor import architecture
+from warmer.model.store import MANIFEST_NAME
 
 __all__ = ["ARCHITECTURES", "DEFAULT_ROUNDS", "Plan"]
 

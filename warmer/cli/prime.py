@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from warmer.model import load
+from warmer.model.loading import load
 from warmer.runs import DEFAULT_MOST_RUNS
 
 if TYPE_CHECKING:
-    from warmer.model import Model
+    from warmer.model.model import Model
     from warmer.model.priming import BucketReport, PrimingReport
 
 

@@ -6,8 +6,3 @@ from warmer.package import check_package, package_root
 
 # Before numpy is imported, which fails without saying why where its wheel is for another Python.
 check_package(package_root())
-
-from warmer.model.loading import Loading, load, start_load  # noqa: E402 - see above
-from warmer.model.model import Model  # noqa: E402
-
-__all__ = ["Loading", "Model", "load", "start_load"]

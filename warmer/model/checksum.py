@@ -58,8 +58,6 @@ def _checksum_of_mapped(descriptor: int, size: int) -> str:
     session maps the same file meanwhile."""
     import mmap
 
-    if hasattr(os, "posix_fadvise"):  # not on macOS
-        os.posix_fadvise(descriptor, 0, size, os.POSIX_FADV_WILLNEED)
     state = size
     for start in range(0, size, _PIECE_BYTES):
         length = min(_PIECE_BYTES, size - start)

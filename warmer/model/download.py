@@ -21,7 +21,8 @@ from contextlib import contextmanager
 
 from warmer.aws import ObjectStore, StoredObject
 from warmer.errors import ConfigurationError, ModelCorrupt, ModelNotFound, ModelUnavailable
-from warmer.model.manifest import MANIFEST_NAME, read_manifest
+from warmer.model.manifest import read_manifest
+from warmer.model.store import MANIFEST_NAME
 
 __all__ = ["download"]
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import _thread
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from warmer import environment
-from warmer.model.model import Model
-from warmer.model.store import locate
+from warmer.read_ahead import read_ahead
 from warmer.runs import DEFAULT_MOST_RUNS, check_count, check_policy
 
 if TYPE_CHECKING:
     import os
     import threading
+
+    from warmer.model.model import Model
 
 __all__ = ["Loading", "load", "start_load"]
 
@@ -53,6 +56,8 @@ class Loading:
 
         self._thread = threading.Thread(target=self._try_open, name="warmer.start_load")
         self._thread.start()
+        # Imported here, while the thread waits: two threads that import take turns, for longer.
+        import_module("warmer.model.model")
 
     def model(self) -> Model:
         """The model, loaded and primed: what is still to be done, is done now.
@@ -73,7 +78,13 @@ class Loading:
         return model
 
     def _open(self) -> Model:
+        from warmer.model.store import locate
+
         files = locate(self._path)
+        _thread.start_new_thread(read_ahead, (files.to_open(),))
+        # What opens the files is imported while they are read.
+        from warmer.model.model import Model
+
         self._opened = Model(
             files,
             policy=self._policy,

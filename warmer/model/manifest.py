@@ -12,10 +12,7 @@ from warmer.record import Record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FORMAT", "MANIFEST_NAME", "BundleFile", "Manifest", "Variant", "read_manifest"]
-
-MANIFEST_NAME = "manifest.json"
-"""A folder that holds a file of this name is a bundle."""
+__all__ = ["FORMAT", "BundleFile", "Manifest", "Variant", "read_manifest"]
 
 FORMAT = 1
 """The version of the manifest that is written, and the only one that is read."""

@@ -20,16 +20,7 @@ if TYPE_CHECKING:
     from warmer.model.signature import Feeds, Signature
     from warmer.model.specification import Specification
 
-__all__ = ["INPUTS_NAME", "SAMPLES_NAME", "SPECIFICATION_NAME", "Samples", "read_recorded"]
-
-SAMPLES_NAME = "samples.npz"
-"""A file of this name beside the model holds recorded inputs: arrays by input name."""
-
-SPECIFICATION_NAME = "warmup.json"
-"""A file of this name beside the model specifies inputs: see `warmer.model.specification`."""
-
-INPUTS_NAME = "inputs.npz"
-"""A bundle's file of this name holds complete samples, as `Samples.arrays` gives them."""
+__all__ = ["Samples", "read_recorded"]
 
 _MOST_ROWS = 32  # more different inputs than that teach the model's memory nothing new
 _MOST_BYTES = 256 << 10

@@ -1,22 +1,46 @@
 """Where a model's files are."""
 
 # pathlib would add 3 ms to INIT.
-# ruff: noqa: PTH100, PTH109, PTH112, PTH113, PTH118, PTH119, PTH122
+# ruff: noqa: PTH100, PTH109, PTH112, PTH113, PTH118, PTH119, PTH120, PTH122, PTH202, PTH208
 
 from __future__ import annotations
 
 import os
 
 from warmer.errors import ConfigurationError, ModelNotFound
-from warmer.model.manifest import MANIFEST_NAME
-from warmer.model.samples import SAMPLES_NAME, SPECIFICATION_NAME
 from warmer.record import Record
 
-__all__ = ["MODEL_NAME", "ModelFiles", "locate"]
+__all__ = [
+    "INPUTS_NAME",
+    "MANIFEST_NAME",
+    "MODEL_NAME",
+    "SAMPLES_NAME",
+    "SPECIFICATION_NAME",
+    "WEIGHTS_NAME",
+    "ModelFiles",
+    "locate",
+]
 
 MODEL_NAME = "model.onnx"
 
+MANIFEST_NAME = "manifest.json"
+"""A folder that holds a file of this name is a bundle."""
+
+WEIGHTS_NAME = "weights.bin"
+"""A bundle's file of this name holds the weights of its variants."""
+
+SAMPLES_NAME = "samples.npz"
+"""A file of this name beside the model holds recorded inputs: arrays by input name."""
+
+INPUTS_NAME = "inputs.npz"
+"""A bundle's file of this name holds complete samples, as `Samples.arrays` gives them."""
+
+SPECIFICATION_NAME = "warmup.json"
+"""A file of this name beside the model specifies inputs: see `warmer.model.specification`."""
+
 _LAYERS = "/opt"
+
+_SMALL_BYTES = 1 << 20  # larger are only weights, samples that are not read, and the original graph
 
 
 class ModelFiles(Record):
@@ -31,6 +55,18 @@ class ModelFiles(Record):
     samples: str | None
     specification: str | None = None
     manifest: str | None = None
+
+    def to_open(self) -> list[str]:
+        """What is read to open the model, in an order in which nothing waits long: of a bundle the
+        small files, then the weights."""
+        if self.manifest is None:
+            return [self.model]
+        folder = os.path.dirname(self.manifest)
+        found = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+        files = [path for path in found if os.path.isfile(path)]  # no link to nowhere
+        small = [path for path in files if os.path.getsize(path) < _SMALL_BYTES]
+        weights = os.path.join(folder, WEIGHTS_NAME)
+        return [*(path for path in small if path != weights), weights]
 
 
 def locate(path: str | os.PathLike[str]) -> ModelFiles:
