@@ -16,12 +16,16 @@ NAME=PATH; without it the digits model in this package.
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 
 import warmer
 from warmer import environment, telemetry
 from warmer.telemetry import Metric
+
+# What INIT makes, it keeps: looking for garbage in it takes a tenth of its processor time.
+gc.disable()
 
 MODEL_VARIABLE = "WARMER_MODEL"
 DEFAULT_MODEL = f"{os.path.dirname(__file__)}/models/digits"  # noqa: PTH120 - pathlib costs 3 ms
@@ -49,6 +53,10 @@ telemetry.prepare()
 
 MODELS = [loading.model() for loading in LOADING]
 ENDPOINT = Endpoint(MODELS, environment.current())
+
+# From here on only what requests make is looked through, in the first of them too.
+gc.freeze()
+gc.enable()
 
 
 @warmer.warmable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gc
 import importlib
 import json
 import subprocess
@@ -57,6 +58,14 @@ def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.delenv("WARMER_MODEL", raising=False)
     yield _initialise(monkeypatch)
     sys.modules.pop(FUNCTION, None)
+
+
+@pytest.fixture(autouse=True)
+def _collector() -> Iterator[None]:
+    """INIT sets it for a process of its own."""
+    yield
+    gc.unfreeze()
+    gc.enable()
 
 
 def _http(function: ModuleType, event: object) -> tuple[int, Any]:
@@ -217,6 +226,13 @@ def test_two_models_of_one_name_fail_init(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("WARMER_MODEL", ",".join(map(str, paths)))
     with pytest.raises(ConfigurationError, match="a name of its own"):
         _initialise(monkeypatch)
+
+
+def test_requests_collect_their_own_garbage_and_not_what_init_made(function: ModuleType) -> None:
+    """Else the first request would look through all that was imported."""
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > len(vars(function))
+    assert not any(one is function.ENDPOINT for one in gc.get_objects())
 
 
 def test_init_imports_only_what_a_request_needs(monkeypatch: pytest.MonkeyPatch) -> None:
