@@ -1,4 +1,4 @@
-"""A cold page cache."""
+"""A cold page cache, and a warm one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.bench.eviction import evict
+from infra.bench.eviction import evict, fill
 from infra.bench.models import ROOT
 from warmer.errors import ConfigurationError
 
@@ -28,15 +28,24 @@ def file() -> Iterator[Path]:
 
 def test_evicted_files_are_read_from_disk(file: Path) -> None:
     """A process that maps them waits for the disk, as the kernel counts."""
+    evict([file])
+    assert _waits(file) > 0
+    assert _waits(file) == 0
+
+
+def test_a_file_that_was_filled_in_is_not_waited_for(file: Path) -> None:
+    """Whoever has left it there before, and how."""
+    fill([file])
+    assert _waits(file) == 0
+
+
+def _waits(file: Path) -> int:
+    """How often a process that maps a file waits for the disk."""
     read = "import mmap, resource, sys; file = open(sys.argv[1], 'rb')\n"
     read += "before = resource.getrusage(resource.RUSAGE_SELF).ru_majflt\n"
     read += "len(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)[:])\n"
     read += "print(resource.getrusage(resource.RUSAGE_SELF).ru_majflt - before)"
-    evict([file])
-    waited = subprocess.check_output([sys.executable, "-c", read, file], text=True)
-    assert int(waited) > 0
-    again = subprocess.check_output([sys.executable, "-c", read, file], text=True)
-    assert int(again) == 0
+    return int(subprocess.check_output([sys.executable, "-c", read, file], text=True))
 
 
 def test_files_in_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,10 +85,20 @@ def test_a_file_that_becomes_shorter_meanwhile_is_read_as_far_as_it_goes(
     assert evicted.stat().st_size == 8192
 
 
+def test_a_file_that_is_in_the_page_cache_is_not_read_again(
+    evicted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That would take processor time, which small functions have little of."""
+    evicted.read_bytes()
+    monkeypatch.delattr(os, "sendfile")
+    read_ahead([str(evicted)])
+
+
 def test_a_system_without_the_call_does_nothing(
     evicted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As macOS: not even with a descriptor that is none."""
-    monkeypatch.delattr(os, "posix_fadvise")
+    for call in ("posix_fadvise", "RWF_NOWAIT"):
+        monkeypatch.delattr(os, call)
     read_ahead([str(evicted)])
     ask_for(-1, 0, SIZE)
