@@ -11,6 +11,11 @@
     WARMER_USES                    from where a policy learns of users' requests: logs, where the
                                    role may read them, else metrics; or metrics
     WARMER_MEMORY_TABLE            DynamoDB table in which it remembers; without it, its process
+    WARMER_ALARM_SILENCE_SECONDS   after so long without a run an alarm is raised: runs whose time a
+                                   policy chose are not as far apart; 0, or not set: a day at most
+
+With a policy, a run that EventBridge Scheduler started by a rate moves that to when the policy
+looks again, and hands over what it knows in the schedule's input (`warmer.fleet.next_run`).
 
 The event may say which shard of the targets a run is for (`warmer.fleet.trigger`). Runs over the
 same targets never overlap, as far as `warmer.fleet.lease` says.
@@ -24,19 +29,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from warmer.aws import LambdaInvoker
 from warmer.aws.functions import FunctionSettings
 from warmer.aws.metrics import ConcurrencyMetrics
+from warmer.aws.schedules import Schedules
 from warmer.aws.table import Table
 from warmer.errors import InvokeError
 from warmer.fleet.budget import ConcurrencyLimits
 from warmer.fleet.configuration import UpkeepSettings
 from warmer.fleet.discovery import sources_from_environment
+from warmer.fleet.expressions import Rate
 from warmer.fleet.guidance import Guidance
 from warmer.fleet.lease import Lease
 from warmer.fleet.memory import Memory
+from warmer.fleet.next_run import NextRun
+from warmer.fleet.plan import Decision
 from warmer.fleet.policy import policy_from_text
 from warmer.fleet.report import Outcome, WaveReport
 from warmer.fleet.run import warm
@@ -50,6 +60,13 @@ from warmer.telemetry import Metric, emit, log
 RESERVE_SECONDS = 2.0
 """What a run leaves of the warmer's own time: one second by which the last answer may be late, and
 one to write metrics and logs."""
+
+EACH_MINUTE = Rate(timedelta(minutes=1))
+"""How often a run may be whose schedule is moved: EventBridge Scheduler is precise to a minute."""
+
+APART = timedelta(minutes=3)
+"""A run has ended three minutes after its time, which is the latest that it begins at and the
+longest that it takes: a schedule with longer intervals starts no two at once."""
 
 LIMITS_SECONDS = 900.0
 """For how long the account's concurrency is taken for what it was when it was read."""
@@ -125,6 +142,14 @@ if SETTINGS.policy:
         logs.prepare()
         UPKEEP.guidance.use_log = UseLog(logs)
 
+NEXT_RUN: NextRun | None = None
+if SETTINGS.policy and isinstance(SETTINGS.schedule, Rate):
+    schedules = Schedules()
+    schedules.prepare()
+    NEXT_RUN = NextRun(schedules, SETTINGS.longest_pause_seconds)
+    if SETTINGS.schedule.period >= APART:
+        LEASE = Lease()  # one run starts the next: no table is needed to keep them apart
+
 for part in (SOURCES, FUNCTIONS, MEMORY, SENDER):
     part.prepare()
 
@@ -155,10 +180,17 @@ def handler(event: object, context: Context) -> dict[str, object]:
 
 def _run(trigger: Trigger, seconds: float, context: Context) -> dict[str, object]:
     SENDER.runs_at_once = trigger.shard.count
-    report = UPKEEP.run(time.monotonic() + seconds, shard=trigger.shard)
+    moves = NEXT_RUN if trigger.schedule else None
+    UPKEEP.schedule = SETTINGS.schedule if moves is None else EACH_MINUTE
+    handed = None if moves is None else trigger.handed
+    report = UPKEEP.run(time.monotonic() + seconds, shard=trigger.shard, handed=handed)
     problems = [*report.problems, *SENDER.notes, *LEASE.problems()]
     _record(report, problems, context.function_name)
     _refuse_if_unreached(report)
+    if moves is not None:
+        moves.set(trigger, report.look_at, report.plan.situation.now, MEMORY.handed())
+        _record_problems(moves.problems)
+        problems += moves.problems
     return {
         "ok": report.ok,
         "waves": [wave.as_dict() for wave in report.waves],
@@ -171,20 +203,32 @@ def _run(trigger: Trigger, seconds: float, context: Context) -> dict[str, object
 def _record(report: UpkeepReport, problems: Sequence[str], warmer: str) -> None:
     situation = report.plan.situation
     lifetime = {"seconds": situation.idle_seconds, "observations": situation.observations}
-    log("idle lifetime", lifetime)
+    news = report.waves or any(_level(one) != "DEBUG" for one in report.left_alone)
+    log("idle lifetime", lifetime, "INFO" if news else "DEBUG")
     for probe in report.probes:
         log("probe", probe.as_dict())
     for wave in report.waves:
         _record_wave(wave, warmer)
     for decision in report.left_alone:
-        log("left alone", decision.as_dict(), "WARNING" if decision.problem else "INFO")
+        log("left alone", decision.as_dict(), _level(decision))
         if decision.problem:
             asked = {Metric.ENVIRONMENTS_ASKED: decision.number, Metric.ENVIRONMENTS_PROVEN: 0}
             emit(asked, {"Warmer": warmer}, {"function": str(decision.subject.target)})
-    for problem in problems:
-        log("problem", {"problem": problem}, "WARNING")
+    _record_problems(problems)
     for note in report.notes:
         log("note", {"note": note})
+
+
+def _record_problems(problems: Sequence[str]) -> None:
+    for problem in problems:
+        log("problem", {"problem": problem}, "WARNING")
+
+
+def _level(decision: Decision) -> str:
+    """That a policy waits is no news, and a line for each target costs more than to ask it."""
+    if decision.problem:
+        return "WARNING"
+    return "DEBUG" if decision.subject.hold == 0 else "INFO"
 
 
 def _record_wave(report: WaveReport, warmer: str) -> None:

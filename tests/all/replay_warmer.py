@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from handlers import warm
@@ -110,10 +110,17 @@ def reply_in_cloud_time(reply: Reply) -> Reply:
 class CloudTimeUpkeep(Upkeep):
     """Runs at the cloud's time."""
 
-    def run(self, deadline: float, clock: object = None, *, shard: Shard = ALL) -> UpkeepReport:
+    def run(
+        self,
+        deadline: float,
+        clock: object = None,
+        *,
+        shard: Shard = ALL,
+        handed: Mapping[str, object] | None = None,
+    ) -> UpkeepReport:
         """As `Upkeep.run`."""
         del clock
-        return super().run(deadline, cloud_time, shard=shard)
+        return super().run(deadline, cloud_time, shard=shard, handed=handed)
 
 
 warm.UPKEEP = CloudTimeUpkeep(

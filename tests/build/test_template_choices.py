@@ -39,11 +39,7 @@ CHOICES: dict[str, dict[str, str]] = {
     "targets in SSM": {"TargetsParameter": "ENABLED"},
     "targets by tag": {"TargetsByTag": "ENABLED"},
     "memory": {"Memory": "ENABLED"},
-    "policy": {
-        "WarmPolicy": "auto:rate=0.01",
-        "WarmSchedule": "rate(1 minute)",
-        "Memory": "ENABLED",
-    },
+    "policy": {"WarmPolicy": "auto:rate=0.01"},
     "metrics": {"MetricsNamespace": "Warmer"},
     "dashboard": {"MetricsNamespace": "Warmer", "Dashboard": "ENABLED"},
     "alarms": {"Alarms": "ENABLED"},
@@ -192,7 +188,6 @@ def test_the_transform_takes_every_deployment_type(deployment: str, tracing: str
         ({"LambdaEndpoint": "vpce-0a"}, "EndpointIsInVpc", "leave LambdaEndpoint empty"),
         ({"AlarmTopic": TOPIC}, "TopicHasAlarms", "Set Alarms to ENABLED"),
         ({"Dashboard": "ENABLED"}, "DashboardHasMetrics", "to Warmer for example"),
-        ({"WarmPolicy": "auto"}, "PolicyRunsEachMinute", "Set WarmSchedule to rate(1 minute)"),
         ({"WarmSchedule": "rate(2 minutes)"}, "OneRunAtATime", "Set Memory to ENABLED"),
     ],
 )

@@ -269,6 +269,17 @@ def test_what_is_switched_off_is_not_allowed(
     assert [(s["If"], actions(s)) for s in allowed] == [(condition, permissions)]
 
 
+def test_only_a_warmer_with_a_policy_may_move_its_schedule(resources: Template) -> None:
+    """Its own, and it may pass on no other role than that schedule's."""
+    allowed = [s for s in statements(resources, "WarmerRole") if s["If"] == "PolicyIsAsked"]
+    schedule, role = allowed
+    assert actions(schedule) == {"scheduler:GetSchedule", "scheduler:UpdateSchedule"}
+    assert schedule["Resource"]["Fn::Sub"].endswith(":schedule/default/${AWS::StackName}-warmer")
+    assert actions(role) == {"iam:PassRole"}
+    assert role["Resource"] == {"Fn::GetAtt": ["ScheduleRole", "Arn"]}
+    assert role["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+
+
 def test_a_late_run_of_the_warmer_is_dropped(resources: Template) -> None:
     """Neither Lambda nor the scheduler tries again or keeps the event for more than a minute."""
     expected = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}

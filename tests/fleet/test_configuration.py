@@ -44,6 +44,9 @@ def test_the_variables_say_when_runs_are_and_what_is_counted_on() -> None:
         ("WARMER_IDLE_LIFETIME_SECONDS", "-1", "0 for what replies teach"),
         ("WARMER_IDLE_LIFETIME_SECONDS", "nan", "0 for what replies teach"),
         ("WARMER_IDLE_LIFETIME_SECONDS", "86401", "at most 86400"),
+        ("WARMER_ALARM_SILENCE_SECONDS", "-1", "or 0 for no alarm"),
+        ("WARMER_ALARM_SILENCE_SECONDS", "nan", "or 0 for no alarm"),
+        ("WARMER_ALARM_SILENCE_SECONDS", "often", "or 0 for no alarm"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(key: str, value: str, expected: str) -> None:
@@ -53,3 +56,14 @@ def test_a_setting_that_cannot_be_used_is_named(key: str, value: str, expected: 
 
     assert (refusal.value.key, refusal.value.value) == (key, value)
     assert expected in refusal.value.expected
+
+
+@pytest.mark.parametrize(
+    ("silence", "pause"),
+    [("", 86_400), ("0", 86_400), ("900", 600), ("120", 60), ("604800", 86_400)],
+)
+def test_a_policys_runs_are_closer_than_its_alarm_allows(silence: str, pause: float) -> None:
+    """By five minutes, for what a run is late by; a day apart at most."""
+    found = UpkeepSettings.read({"WARMER_ALARM_SILENCE_SECONDS": silence})
+
+    assert found.longest_pause_seconds == pause

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from threading import Barrier
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from tests.fleet.situations import NOON
 from warmer.aws.logs import Filtered, FilteredEvent
 from warmer.errors import ServiceError
 from warmer.fleet.use_log import (
+    ABREAST,
     FARTHEST_SECONDS,
     MOST_REQUESTS,
     OVERDUE_SECONDS,
@@ -60,6 +62,21 @@ class Logs:
         return Filtered(tuple(found[: self.most]), len(found) <= self.most, 1)
 
 
+class Abreast(Logs):
+    """Logs that answer only once so many are asked for at once."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.together = Barrier(count)
+
+    def matching(
+        self, group: str, start: float, pattern: str, *, requests: int, deadline: float
+    ) -> Filtered:
+        """FilterLogEvents."""
+        self.together.wait(10.0)
+        return super().matching(group, start, pattern, requests=requests, deadline=deadline)
+
+
 def look(log: UseLog, now: float, *wanted: Wanted) -> dict[str, Looked]:
     """What a run finds."""
     log.begin()
@@ -69,6 +86,39 @@ def look(log: UseLog, now: float, *wanted: Wanted) -> dict[str, Looked]:
 def moments(found: dict[str, Looked], key: str = DIGITS.key) -> list[float]:
     """When users' requests arrived, in seconds from noon, to the millisecond."""
     return [round(use.at - NOON, 3) for use in found[key].uses.requests]
+
+
+def test_a_look_after_hours_tells_of_all_of_them() -> None:
+    """A policy may not look for a day; also where the last look was another process's."""
+    logs = Logs()
+    log = UseLog(logs)
+    look(log, NOON)
+    for hour in range(20):
+        logs.write(NOON + hour * 3600, line(f"h{hour}"))
+    later = NOON + 20 * 3600
+
+    assert len(look(log, later)[DIGITS.key].uses.requests) == 20
+    assert len(look(UseLog(logs), later)[DIGITS.key].uses.requests) == 20
+
+
+def test_a_log_with_more_than_can_be_read_is_taken_up_an_hour_ago() -> None:
+    """What was before is left: it would be told ever later."""
+    logs = Logs(most=2)
+    log = UseLog(logs)
+    look(log, NOON)
+    for minute in range(600):
+        logs.write(NOON + minute * 60, line(f"m{minute}"))
+    look(log, NOON + 36_000)
+
+    assert look(log, NOON + 36_060)[DIGITS.key].uses.requests[0].at >= NOON + 36_060 - 3700
+
+
+def test_log_groups_are_read_side_by_side() -> None:
+    """Four at once: each waits here until the others are asked for, too."""
+    logs = Abreast(ABREAST)
+    wanted = [DIGITS._replace(key=f"{n}", group=f"/aws/lambda/{n}") for n in range(2 * ABREAST)]
+
+    assert len(look(UseLog(logs), NOON, *wanted)) == 2 * ABREAST
 
 
 def test_a_look_tells_of_requests_since_the_last_one() -> None:
@@ -196,17 +246,21 @@ def test_a_group_that_may_not_be_read_is_left_alone_for_a_while() -> None:
 
 @pytest.mark.parametrize("code", ["ThrottlingException", ""])
 def test_after_a_throttle_or_no_answer_a_run_reads_nothing_more(code: str) -> None:
-    """The oldest log comes first; the next run asks again, but not whom it could not reach."""
-    logs = Logs(errors={"a": ServiceError("Rate exceeded", code)}, groups={"b": []})
+    """But what it asked for beside it; the next asks again, but not whom it could not reach."""
+    groups = [f"g{number}" for number in range(ABREAST + 1)]
+    logs = Logs(errors={"g0": ServiceError("Rate exceeded", code)})
     log = UseLog(logs)
-    wanted = [DIGITS._replace(key="b", group="b"), DIGITS._replace(key="a", group="a", since=NOON)]
-    wanted[1] = wanted[1]._replace(since=NOON - 700)
+    wanted = [
+        DIGITS._replace(key=group, group=group, since=NOON - 700 + number)
+        for number, group in enumerate(groups)
+    ]
 
-    assert look(log, NOON, *wanted) == {}
-    assert [group for group, _ in logs.asked] == ["a"]
+    assert list(look(log, NOON, *wanted)) == groups[1:-1]
+    assert {group for group, _ in logs.asked} == set(groups[:-1])
     assert len(log.notes) == 2
+    logs.asked.clear()
     look(log, NOON + 60, *wanted)
-    assert [group for group, _ in logs.asked][1:] == (["a"] if code else ["b"])
+    assert ("g0" in dict(logs.asked)) == bool(code)
 
 
 def test_a_run_makes_a_bounded_number_of_requests() -> None:

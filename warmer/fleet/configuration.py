@@ -17,6 +17,11 @@ IDLE_KEY = "WARMER_IDLE_LIFETIME_SECONDS"
 TABLE_KEY = "WARMER_MEMORY_TABLE"
 POLICY_KEY = "WARMER_POLICY"
 USES_KEY = "WARMER_USES"
+SILENCE_KEY = "WARMER_ALARM_SILENCE_SECONDS"
+
+LEAST_PAUSE_SECONDS, DAY_SECONDS, MOST_SILENCE_SECONDS = 60.0, 86_400.0, 7 * 86_400.0
+DELAY_SECONDS = 300.0
+"""What a run may be late by, and its metric."""
 
 DEFAULT_IDLE_SECONDS = 300.0
 """The shortest idle lifetime that was seen; AWS publishes none. Counting on more saves pings, and
@@ -31,7 +36,9 @@ class UpkeepSettings:
     not set: None, it is learnt from replies), WARMER_MEMORY_TABLE a DynamoDB table's name (default:
     none). WARMER_POLICY is a policy as `warmer simulate` takes it, such as auto:rate=0.01 (default:
     none is asked, and every target gets its number). WARMER_USES says from where it learns of
-    users' requests: logs (the default), or metrics.
+    users' requests: logs (the default), or metrics. WARMER_ALARM_SILENCE_SECONDS is after
+    how long without a run an alarm is raised (0, or not set: there is none): a policy's runs are
+    five minutes less apart, and a day at most.
     """
 
     schedule: Schedule | None = None
@@ -39,6 +46,7 @@ class UpkeepSettings:
     table: str = ""
     policy: str = ""
     uses: str = "logs"
+    longest_pause_seconds: float = DAY_SECONDS
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> UpkeepSettings:
@@ -49,6 +57,7 @@ class UpkeepSettings:
             variables.get(TABLE_KEY, ""),
             _policy(variables.get(POLICY_KEY, "")),
             _uses(variables.get(USES_KEY, "")),
+            _pause(variables.get(SILENCE_KEY) or "0"),
         )
 
 
@@ -73,6 +82,19 @@ def _uses(text: str) -> str:
         expected = "logs, which are read for nothing, or metrics, of which each costs $0.00001"
         raise ConfigurationError(USES_KEY, text, expected)
     return text or "logs"
+
+
+def _pause(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= MOST_SILENCE_SECONDS:  # true for NaN
+        expected = "seconds, as the alarm's AlarmSilence, or 0 for no alarm"
+        raise ConfigurationError(SILENCE_KEY, text, expected)
+    if not seconds:
+        return DAY_SECONDS
+    return min(max(seconds - DELAY_SECONDS, LEAST_PAUSE_SECONDS), DAY_SECONDS)
 
 
 def read_idle_seconds(variables: Mapping[str, str]) -> float | None:

@@ -12,9 +12,10 @@ and have reports of requests; else from CloudWatch's metrics.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import inf
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
 from warmer.errors import ServiceError
@@ -24,10 +25,11 @@ from warmer.fleet.report import WaveReport
 from warmer.ping import Reply
 
 if TYPE_CHECKING:
+    from warmer.fleet.economics import Economics
     from warmer.fleet.use_log import Looked, UseLog, Wanted
     from warmer.fleet.uses import Uses
 
-__all__ = ["Guidance", "Step"]
+__all__ = ["Guidance", "Step", "look_at"]
 
 POLICY, LOOK_AT, WAVE_AT, USERS, LAST_USER = ":policy", ":look_at", ":wave_at", ":users", ":last"
 """Beside a policy's own memory: which policy, when it looks again, its last wave, whom that met."""
@@ -42,6 +44,9 @@ not know its pings by their ids."""
 MINUTE = 60.0
 DELAY_SECONDS = 120.0
 """How late CloudWatch knows of a minute: what Lambda sends by the minute is there within two."""
+
+MEMORY_MB = 1769
+"""Of a function that has not said it yet: one full processor."""
 
 MOST_SECONDS = 15 * 86_400.0
 """CloudWatch keeps minutes for 15 days (CloudWatch user guide, "Metrics retention")."""
@@ -73,6 +78,7 @@ class Guidance:
 
     metrics: None where CloudWatch is never to be asked; a policy then sees a history without use.
     use_log: None where no logs are to be read.
+    functions: how many share a run and its costs.
     reads, problems, notes: metrics read, what went wrong, and which logs could not be read and why,
     of the run that `begin` began.
     """
@@ -81,13 +87,15 @@ class Guidance:
     policy: Policy
     metrics: Metrics | None = None
     use_log: UseLog | None = None
+    functions: int = 1
     reads: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _looked: Mapping[str, Looked] = field(default_factory=dict)
 
-    def begin(self) -> None:
-        """A run begins."""
+    def begin(self, functions: int = 1) -> None:
+        """A run over so many functions begins."""
+        self.functions = max(functions, 1)
         self.reads, self.problems, self.notes, self._looked = 0, [], [], {}
         if self.use_log is not None:
             self.use_log.begin()
@@ -113,7 +121,7 @@ class Guidance:
             return Step(0, look_at, remembered, changed=False)
         uses, read = self._uses(subject, remembered)
         look = self._look(subject, remembered, max(situation.now, look_at))._replace(uses=uses)
-        decision = self._policy_for(read).decide(look)
+        decision = self._policy_for(subject, read).decide(look)
         memory = {**decision.memory, **read, POLICY: self._mark, LOOK_AT: decision.look_at}
         if decision.hold:
             memory[WAVE_AT] = look.now
@@ -134,7 +142,7 @@ class Guidance:
         memory = _own(step.memory)
         replies = [_heard(reply) for reply in _first_replies(report.replies)]
         found = dict(step.memory)
-        policy = self._policy_for(step.memory)
+        policy = self._policy_for(subject, step.memory)
         if isinstance(policy, Hearing) and replies:
             history = _History(self, subject, moment)
             decision = policy.after(Look(moment, moment, replies, memory, history))
@@ -154,11 +162,17 @@ class Guidance:
     def _mark(self) -> float:
         return float(crc32(self.name.encode()))
 
-    def _policy_for(self, remembered: Mapping[str, float]) -> Policy:
-        """The policy as it is for a version whose log can be relied on, or cannot."""
-        if isinstance(self.policy, Informed) and remembered.get(REPORTED, 0.0) > 0:
-            return self.policy.informed()
-        return self.policy
+    def _policy_for(self, subject: Subject, remembered: Mapping[str, float]) -> Policy:
+        """The policy as it is for a version whose log can be relied on, or cannot; with its prices,
+        where it weighs any."""
+        policy = self.policy
+        if hasattr(policy, "economics"):
+            prices = _economics(subject.known.memory_mb or MEMORY_MB, self.functions)
+            weighing: Any = policy  # a dataclass, as all policies are
+            policy = replace(weighing, economics=prices)
+        if isinstance(policy, Informed) and remembered.get(REPORTED, 0.0) > 0:
+            return policy.informed()
+        return policy
 
     def _remembered(self, subject: Subject) -> Mapping[str, float]:
         found = subject.known.policy
@@ -253,6 +267,19 @@ class _History:
             return first, []
         minutes = int((last - first) / MINUTE)
         return first, [int(found.get(first + at * MINUTE, 0.0)) for at in range(minutes)]
+
+
+def look_at(remembered: Mapping[str, float]) -> float:
+    """When a policy looks again (Unix seconds), by what it remembers; infinity if it never did."""
+    return remembered.get(LOOK_AT, inf)
+
+
+@lru_cache(maxsize=64)
+def _economics(memory_mb: int, functions: int) -> Economics:
+    from warmer.fleet.economics import Economics
+    from warmer.fleet.run_price import RunPrice
+
+    return RunPrice(functions=functions).weighed(Economics.of(memory_mb=memory_mb))
 
 
 def _version_of(subject: Subject) -> str:

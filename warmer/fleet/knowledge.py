@@ -13,7 +13,15 @@ from warmer.errors import ConfigurationError
 from warmer.fleet.demand import Busy
 from warmer.fleet.survival import Survival
 
-__all__ = ["Knowledge", "LastWave", "knowledge_as_text", "knowledge_from_item"]
+__all__ = [
+    "FORMAT",
+    "Knowledge",
+    "LastWave",
+    "knowledge_as_text",
+    "knowledge_fields",
+    "knowledge_from_fields",
+    "knowledge_from_item",
+]
 
 MOST_BUSY = 8
 MOST_WAVES = 5
@@ -70,6 +78,13 @@ class Knowledge:
         )
 
 
+def knowledge_fields(known: Knowledge) -> dict[str, Any]:
+    """All that is known, JSON-able; what is known of nothing is left out."""
+    nothing = Knowledge()
+    found = asdict(known)
+    return {name: found[name] for name in found if getattr(known, name) != getattr(nothing, name)}
+
+
 def knowledge_as_text(known: Knowledge) -> str:
     """Knowledge as JSON; `knowledge_from_item` reads it."""
     return json.dumps({"format": FORMAT, **asdict(known)}, separators=(",", ":"))
@@ -90,6 +105,14 @@ def knowledge_from_item(table: str, key: str, item: Mapping[str, Any]) -> Knowle
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         expected = f"an object with format {FORMAT}"
         raise ConfigurationError(f"{place}, attribute {TEXT}", _shown(text), expected)
+    return knowledge_from_fields(f"{place}, attribute {TEXT}", found)
+
+
+def knowledge_from_fields(place: str, found: Mapping[str, Any]) -> Knowledge:
+    """Knowledge from what JSON has of it; what is left out is not known.
+
+    Raises ConfigurationError that names place and field, and shows the value.
+    """
     values: dict[str, Any] = {}
     for known in fields(Knowledge):
         read, expected = _READERS[known.name]
@@ -97,7 +120,7 @@ def knowledge_from_item(table: str, key: str, item: Mapping[str, Any]) -> Knowle
             if known.name in found:
                 values[known.name] = read(found[known.name])
         except (TypeError, ValueError, OverflowError) as error:
-            name = f"{place}, attribute {TEXT}, field {known.name}"
+            name = f"{place}, field {known.name}"
             raise ConfigurationError(name, _shown(found[known.name]), expected) from error
     return Knowledge(**values)
 

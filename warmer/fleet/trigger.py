@@ -7,14 +7,18 @@ is one event.
 
 Where one run has not enough time for all targets, several schedules share them: each names its
 shard in its input, `{"shard": "2/3", "time": "<aws.scheduler.scheduled-time>"}`.
+
+The scheduled event names its schedule in `resources`; in an input of one's own that is
+`<aws.scheduler.schedule-arn>`. A warmer with a policy moves it to when it wants to run next
+(`warmer.fleet.next_run`).
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from warmer.errors import ConfigurationError
 from warmer.fleet.target import Target
@@ -23,6 +27,9 @@ __all__ = ["ALL", "Shard", "Trigger"]
 
 MOST_SHARDS = 1000
 LONGEST_TIME = 64
+_SCHEDULE = re.compile(
+    r"arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule(/[0-9A-Za-z_.-]{1,64}){2}"
+)
 _SHARD = re.compile(r"(\d{1,4})/(\d{1,4})", re.ASCII)
 
 
@@ -65,10 +72,16 @@ ALL = Shard()
 
 @dataclass(frozen=True)
 class Trigger:
-    """A run's shard, and the moment that its schedule gave ("": nobody's schedule says)."""
+    """A run's shard, and the moment that its schedule gave ("": nobody's schedule says).
+
+    schedule: the ARN of EventBridge Scheduler's schedule that started it, "" where none did.
+    handed: what the run before wrote into that schedule's input.
+    """
 
     shard: Shard = ALL
     time: str = ""
+    schedule: str = ""
+    handed: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     @classmethod
     def read(cls, event: object) -> Trigger:
@@ -81,4 +94,18 @@ class Trigger:
         time = event.get("time")
         known = isinstance(time, str) and len(time) <= LONGEST_TIME and time.isprintable()
         shard = Shard.parse(event["shard"]) if "shard" in event else ALL
-        return cls(shard, str(time) if known else "")
+        handed = event.get("handed")
+        return cls(
+            shard,
+            str(time) if known else "",
+            _schedule(event.get("resources")),
+            handed if isinstance(handed, dict) else {},
+        )
+
+
+def _schedule(resources: object) -> str:
+    """The schedule among an event's resources, of which it has one."""
+    if not isinstance(resources, list) or len(resources) != 1:
+        return ""
+    (arn,) = resources
+    return arn if isinstance(arn, str) and _SCHEDULE.fullmatch(arn) else ""

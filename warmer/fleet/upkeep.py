@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import inf
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from warmer.errors import ServiceError
 from warmer.fleet.discovery import Discovered, TargetSources
 from warmer.fleet.expressions import Schedule
-from warmer.fleet.guidance import Guidance, Step
+from warmer.fleet.guidance import Guidance, Step, look_at
 from warmer.fleet.learning import after_look, after_wave
 from warmer.fleet.memory import Memory
 from warmer.fleet.plan import PROVISIONED, Action, Decision, Plan, Situation, Subject, make_plan
@@ -42,8 +43,9 @@ class Metrics(Protocol):
 class UpkeepReport:
     """What a run did: `waves` for targets that needed one (their `new` with what the version's
     probe started), `probes` of versions met for the first time, the last `plan`, what went wrong
-    otherwise (`problems`), which logs could not be read (`notes`; metrics are read instead), and
-    how many metrics it read."""
+    otherwise (`problems`), which logs could not be read (`notes`; metrics are read instead), how
+    many metrics it read, and when the policy looks again (`look_at`, Unix seconds; infinity for
+    never, and without a policy)."""
 
     plan: Plan
     waves: tuple[WaveReport, ...]
@@ -53,6 +55,7 @@ class UpkeepReport:
     items_read: int
     items_written: int
     notes: tuple[str, ...] = ()
+    look_at: float = inf
 
     @property
     def left_alone(self) -> list[Decision]:
@@ -74,9 +77,10 @@ class UpkeepReport:
 class Upkeep:
     """Keeps targets warm, run after run; what it learns in one serves the next.
 
-    `send` sends waves. `schedule` is when the runs are (None: not known). `metrics` may be None:
-    CloudWatch is then never asked. `idle_seconds` is the idle lifetime that is counted on; None:
-    what the memory's observations of all versions allow (`warmer.fleet.survival`), at first 300 s.
+    `send` sends waves. `schedule` is when the runs are, or can be (None: not known). `metrics` may
+    be None: CloudWatch is then never asked. `idle_seconds` is the idle lifetime that is counted on;
+    None: what the memory's observations of all versions allow (`warmer.fleet.survival`), at first
+    300 s.
     `guidance` asks a policy how many of a target's number to hold, and when; None: all, always.
     """
 
@@ -96,7 +100,7 @@ class Upkeep:
         self._versions = versions
         self._memory = memory
         self._metrics = metrics
-        self._schedule = schedule
+        self.schedule = schedule
         self._idle_seconds = idle_seconds
         self.guidance: Guidance | None = None
 
@@ -109,22 +113,32 @@ class Upkeep:
         return run.make_plan(), run.all_problems()
 
     def run(
-        self, deadline: float, clock: Callable[[], float] = time.time, *, shard: Shard = ALL
+        self,
+        deadline: float,
+        clock: Callable[[], float] = time.time,
+        *,
+        shard: Shard = ALL,
+        handed: Mapping[str, object] | None = None,
     ) -> UpkeepReport:
         """Do what is to be done now for a shard of the targets, before `deadline` (monotonic).
+
+        handed: what the run before handed over, where this one does so too; None where not.
 
         Raises ConfigurationError or ServiceError where there are no targets to be had.
         """
         found = self._sources.read()
         found = replace(found, targets=shard.of(found.targets))
-        return _Run(self, found, clock).carry_out(deadline)
+        run = _Run(self, found, clock)
+        self._memory.hands_over = handed is not None
+        self._memory.take_over(handed or {})
+        return run.carry_out(deadline)
 
     def situation(self, now: float) -> Situation:
         """What holds at this moment."""
         following = None
-        if self._schedule is not None:
+        if self.schedule is not None:
             moment = datetime.fromtimestamp(now, UTC)
-            following = self._schedule.next_after(moment, ZoneInfo("UTC"), anchor=moment)
+            following = self.schedule.next_after(moment, ZoneInfo("UTC"), anchor=moment)
         observed = self._memory.survivals()
         learnt = self._idle_seconds is None
         return Situation(
@@ -156,7 +170,7 @@ class _Run:
         self.guidance = upkeep.guidance
         self.steps: dict[str, Step] = {}
         if self.guidance is not None:
-            self.guidance.begin()
+            self.guidance.begin(len(self.targets))
         self.memory.problems.clear()
         self.read_before = self.memory.items_read
         self.written_before = self.memory.items_written
@@ -186,6 +200,10 @@ class _Run:
             self.memory.items_read - self.read_before,
             self.memory.items_written - self.written_before,
             tuple(self.guidance.notes) if self.guidance is not None else (),
+            min(
+                (look_at(self.memory.of(d.subject.key).policy) for d in plan.decisions),
+                default=inf,
+            ),
         )
 
     def all_problems(self) -> tuple[str, ...]:

@@ -1,15 +1,18 @@
 """Users' requests of many versions, read from their functions' logs, with nothing told twice.
 
 Each log group is read once a run, whoever shares it, a little further back than last time, since
-lines may come late. The warmer's own pings are in there too, and known by their request ids; those
-of another process of the warmer are not, nor are pings by hand, which count as users'.
+lines may come late; several are read side by side. The warmer's own pings are in there too, and
+known by their request ids; those of another process of the warmer are not, nor are pings by hand,
+which count as users'.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from warmer.errors import ServiceError
@@ -32,6 +35,13 @@ SETTLE_SECONDS = 10.0
 
 FARTHEST_SECONDS = 3600.0
 """How far back a look goes: at the first, and where a log has more than could be read."""
+
+LONGEST_SECONDS = 25 * 3600.0
+"""How far back another look goes: a policy may not look for a day."""
+
+ABREAST = 4
+"""How many log groups are read at once: it is the warmer's time that costs. An account may ask five
+times a second (`warmer.aws.logs`)."""
 
 OVERDUE_SECONDS = 180.0
 """If a ping is not in the log after this, the log is not the function's, or has no reports: with
@@ -94,10 +104,11 @@ class _Reported(NamedTuple):
 class _Known:
     """What this process has read of a version's log, and pings that were not in there yet.
 
-    `until`: up to when (Unix seconds), None before it was read.
+    `until`: up to when (Unix seconds), None before it was read. `behind`: there was more.
     """
 
     until: float | None = None
+    behind: bool = False
     events: dict[str, float] = field(default_factory=dict)
     pings: dict[str, float] = field(default_factory=dict)
 
@@ -146,22 +157,25 @@ class UseLog:
         deadline = time.monotonic() + MOST_SECONDS
         found: dict[str, Looked] = {}
         oldest = sorted(groups, key=lambda group: min(one.since for one in groups[group]))
-        for group in oldest:
-            start = min(one.since for one in groups[group]) - OVERLAP_SECONDS
-            answer = self._read(group, start, now, deadline)
-            if answer is None:
-                continue
-            until = now - SETTLE_SECONDS
-            if not answer.complete:
-                until = min(until, answer.events[-1].at if answer.events else start)
-            reports = _reports(answer.events)
-            for one in groups[group]:
-                found[one.key] = self._new(one, reports, max(until, one.since))
+        for first in range(0, len(oldest), ABREAST):
+            starts = {
+                group: min(one.since for one in groups[group]) - OVERLAP_SECONDS
+                for group in oldest[first : first + ABREAST]
+            }
+            for group, answer in self._read(starts, now, deadline).items():
+                until = now - SETTLE_SECONDS
+                if not answer.complete:
+                    until = min(until, answer.events[-1].at if answer.events else starts[group])
+                reports = _reports(answer.events)
+                for one in groups[group]:
+                    found[one.key] = self._new(one, reports, max(until, one.since))
+                    self._known[one.key].behind = not answer.complete
         return found
 
     def reports(self, one: Wanted, now: float) -> list[Use] | None:
         """All requests of a version that ended since `one.since`, pings too; None: not known."""
-        answer = self._read(one.group, one.since, now, time.monotonic() + MOST_SECONDS)
+        deadline = time.monotonic() + MOST_SECONDS
+        answer = self._read({one.group: one.since}, now, deadline).get(one.group)
         if answer is None:
             return None
         if not answer.complete:
@@ -172,32 +186,48 @@ class UseLog:
     def _since(self, one: Wanted, now: float) -> float:
         known = self._known.get(one.key)
         since = one.since if known is None or known.until is None else known.until
-        return max(since, now - FARTHEST_SECONDS)
+        first = since == -inf or (known is not None and known.behind)
+        return max(since, now - (FARTHEST_SECONDS if first else LONGEST_SECONDS))
 
-    def _read(self, group: str, start: float, now: float, deadline: float) -> Filtered | None:
+    def _read(
+        self, starts: Mapping[str, float], now: float, deadline: float
+    ) -> dict[str, Filtered]:
+        """What groups have since their starts, read side by side; none for what is not read."""
+        wanted = [group for group in starts if self._may_read(group, now, deadline)]
+        if not wanted:
+            return {}
+        allowed = min(max(self._left // len(wanted), 1), MOST_REQUESTS_A_GROUP)
+
+        def ask(group: str) -> Filtered | ServiceError:
+            try:
+                return self._reader.matching(
+                    group, starts[group], PATTERN, requests=allowed, deadline=deadline
+                )
+            except ServiceError as error:
+                return error
+
+        found = {}
+        for group, answer in zip(wanted, _side_by_side(ask, wanted), strict=True):
+            requests = 1 if isinstance(answer, ServiceError) else answer.requests
+            self._left -= requests
+            self.requests += requests
+            if isinstance(answer, ServiceError):
+                self._take_refusal(group, answer, now)
+            else:
+                self._refused.pop(group, None)
+                found[group] = answer
+        return found
+
+    def _may_read(self, group: str, now: float, deadline: float) -> bool:
         refused_until, why = self._refused.get(group, (now, ""))
         if not self._halt and refused_until > now:
             self.notes.append(why)
-            return None
+            return False
         if not self._halt and (self._left <= 0 or time.monotonic() >= deadline):
             self._halt = "a run reads no more of them"
         if self._halt:
             self.notes.append(f"the log group {group} was not read: {self._halt}")
-            return None
-        allowed = min(self._left, MOST_REQUESTS_A_GROUP)
-        try:
-            answer = self._reader.matching(
-                group, start, PATTERN, requests=allowed, deadline=deadline
-            )
-        except ServiceError as error:
-            self._left -= 1
-            self.requests += 1
-            self._take_refusal(group, error, now)
-            return None
-        self._refused.pop(group, None)
-        self._left -= answer.requests
-        self.requests += answer.requests
-        return answer
+        return not self._halt
 
     def _take_refusal(self, group: str, error: ServiceError, now: float) -> None:
         why = f"the log group {group} was not read: {error}"
@@ -236,6 +266,15 @@ class UseLog:
             del known.pings[ping]
         uses = Uses(one.since, until, tuple(sorted(requests)))
         return Looked(uses, len(mine), pings, bool(late) and not pings)
+
+
+def _side_by_side(
+    ask: Callable[[str], Filtered | ServiceError], groups: Sequence[str]
+) -> list[Filtered | ServiceError]:
+    if len(groups) == 1:
+        return [ask(groups[0])]
+    with ThreadPoolExecutor(len(groups), thread_name_prefix="logs") as readers:
+        return list(readers.map(ask, groups))
 
 
 def _reports(events: Iterable[FilteredEvent]) -> list[_Reported]:

@@ -1,0 +1,94 @@
+"""What a run of the warmer costs beside its pings, and what a policy is to weigh for that.
+
+Sizes are those of the warmer's own log in the local cloud, times are assumptions: REPORT lines of
+the warmer on AWS tell both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from warmer.fleet.economics import (
+    LOG_LINE_MS,
+    LOG_MS,
+    PING_LOG_BYTES,
+    RUN_MEMORY_MB,
+    RUN_MS,
+    Economics,
+)
+from warmer.fleet.price import PRICES, Prices
+
+__all__ = ["RunPrice"]
+
+QUIET_LOG_BYTES = 370
+"""START, END and REPORT of a run that has nothing to tell."""
+
+WAVE_LOG_BYTES = 600
+"""A wave's own line, and one about the idle lifetime."""
+
+MOVE_MS = 20.0
+"""UpdateSchedule, with which a run sets when the next one is."""
+
+ABREAST = 4
+"""How many logs are read at once (`warmer.fleet.use_log`)."""
+
+HANDED_FUNCTIONS = 120
+"""For so many there is room in a schedule's input: `auto` remembers some 700 characters of each
+(`warmer.fleet.carried`)."""
+
+KEPT_A_DAY = 4.0
+"""How often the table gets the others, each within 1 KB (`warmer.fleet.memory`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPrice:
+    """Prices of a run that looks after `functions` at once; 1 is a warmer for one function alone.
+
+    run_ms, move_ms, log_ms, log_line_ms: billed for a run, for setting the next one, for reading a
+    function's log, and for each report in there. memory_mb: of the warmer.
+    """
+
+    prices: Prices = PRICES
+    functions: float = 1.0
+    run_ms: float = RUN_MS
+    move_ms: float = MOVE_MS
+    log_ms: float = LOG_MS
+    log_line_ms: float = LOG_LINE_MS
+    memory_mb: int = RUN_MEMORY_MB
+
+    def run(self, *, moves: bool) -> float:
+        """Dollars for a run, but for its log; `moves`: it sets when the next one is."""
+        ms = self.run_ms + (self.move_ms if moves else 0.0)
+        return self.prices.schedule + self.prices.invokes(1, ms, self.memory_mb)
+
+    def run_log(self) -> float:
+        """Dollars for what a run without a wave logs."""
+        return self.prices.logs(QUIET_LOG_BYTES)
+
+    def wave_log(self) -> float:
+        """Dollars for what a run logs of a wave."""
+        return self.prices.logs(WAVE_LOG_BYTES)
+
+    def ping_log(self) -> float:
+        """Dollars for what a ping logs."""
+        return self.prices.logs(PING_LOG_BYTES)
+
+    def log_looks(self, looks: float, lines: float, looks_a_run: float) -> float:
+        """Dollars for reading logs, side by side where a run reads several."""
+        abreast = min(max(looks_a_run, 1.0), ABREAST)
+        billed_ms = looks * self.log_ms / abreast + lines * self.log_line_ms
+        return self.prices.log_look(billed_ms, self.memory_mb, int(looks))
+
+    def memory_day(self) -> float:
+        """Dollars a day for what is remembered of one function beyond a schedule's input."""
+        kept = max(1.0 - HANDED_FUNCTIONS / self.functions, 0.0)
+        return kept * KEPT_A_DAY * self.prices.table_write
+
+    def weighed(self, economics: Economics) -> Economics:
+        """The same economics with a look as it is where a run moves its schedule."""
+        return replace(
+            economics,
+            ping=economics.ping + self.wave_log(),
+            look=(self.run(moves=True) + self.run_log()) / self.functions,
+            log_look=self.log_looks(1, 0, self.functions),
+        )
