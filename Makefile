@@ -93,9 +93,7 @@ bench: setup .tools/bench/ready ## measure: the local cloud's overhead, the endp
 	@.venv/bin/python -m infra.bench.start
 
 bench-policy: setup ## measure the simulator's speed, and compare policies on traces
-	@.venv/bin/python -m infra.bench.policy speed
-	@.venv/bin/python -m infra.bench.policy functions
-	@.venv/bin/python -m infra.bench.policy traces
+	@.venv/bin/python -m infra.bench.policy all
 
 bench-fleet: setup .tools/bench-fleet/ready ## measure: waves beside other ways to warm, and the scale of one run
 	@.venv/bin/python -m infra.bench.fleet

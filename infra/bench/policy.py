@@ -2,8 +2,10 @@
 
 `python -m infra.bench.policy speed` simulates ten million requests; `... functions` runs `auto` for
 as many functions as the whole public trace has; `... traces [FOLDER]` compares policies on the
-public traces in FOLDER, or on a generated trace where there are none. Every figure is for the
-assumptions that are printed with it.
+public traces in FOLDER, or on a generated trace where there are none; `... all [FOLDER]` does all
+of that and measures every goal (`infra.bench.policy_goals`), also for each half of the functions,
+for one warmer over all of them, and on a generated trace. Every figure is for the assumptions that
+are printed with it. Where a goal is missed the exit code is 1.
 """
 
 from __future__ import annotations
@@ -105,10 +107,7 @@ def functions() -> None:
 @policy.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=TRACES)
 def traces(folder: Path) -> None:
-    """Compare policies on the traces in FOLDER, by default those beside the clone.
-
-    Then `auto` with fixed pinging at equal dollars, which gives the exit code.
-    """
+    """Compare policies on the traces in FOLDER, by default those beside the clone."""
     counts = folder / "azure2019_invocations_per_minute.csv.gz"
     with tempfile.TemporaryDirectory(prefix="warmer-bench-") as scratch:
         arguments: list[Sequence[str | Path]] = []
@@ -121,8 +120,36 @@ def traces(folder: Path) -> None:
         for given in arguments:
             command = [sys.executable, "-m", "warmer", "simulate", *map(str, given), "--no-plot"]
             subprocess.run(command, check=True)
-    goals = [sys.executable, "-m", "infra.bench.policy_goals", str(folder)]
-    sys.exit(subprocess.run(goals, check=False).returncode)
+
+
+@policy.command("all")
+@click.argument("folder", type=click.Path(path_type=Path), default=TRACES)
+def every(folder: Path) -> None:
+    """Measure all: each part in a process of its own, then which of them reached their goals."""
+    goals = ["infra.bench.policy_goals", str(folder)]
+    parts = {
+        "speed": ["infra.bench.policy", "speed"],
+        "46,000 functions": ["infra.bench.policy", "functions"],
+        "policies on traces": ["infra.bench.policy", "traces", str(folder)],
+        "goals": goals,
+        "goals, even half": [*goals, "--half", "even", "--idle-lifetime", "600"],
+        "goals, odd half": [*goals, "--half", "odd", "--idle-lifetime", "600"],
+        "goals, one warmer for all": [*goals, "--functions-a-run", "245", "--idle-lifetime", "600"],
+        "goals, generated trace": [
+            "infra.bench.policy_goals", "--generated", "--idle-lifetime", "600"
+        ],
+    }  # fmt: skip
+    told = []
+    for number, (name, command) in enumerate(parts.items(), start=1):
+        click.echo(f"\n[{number} of {len(parts)}] {name}")
+        began = time.perf_counter()
+        code = subprocess.run([sys.executable, "-m", *command], check=False).returncode
+        seconds = time.perf_counter() - began
+        told.append(
+            (code, f"{name:26} {'reached' if code == 0 else 'NOT reached':12} {seconds:4.0f} s")
+        )
+    click.echo("\n" + "\n".join(line for _, line in told))
+    sys.exit(any(code for code, _ in told))
 
 
 def _day(functions: int, seed: int) -> Trace:

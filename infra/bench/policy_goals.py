@@ -5,9 +5,10 @@ T that no policy is told. Every policy begins ten minutes before the trace; doll
 reads, logs and the table. A warmer looks after one function alone (--functions-a-run 1): looks are
 then dearest. Beside what `auto` has, for the same dollars, what two could have that nobody can be:
 `told`, `auto` that hears of every use within a minute and for nothing, and `clairvoyant`, who knows
-all of them beforehand (`warmer.lab.clairvoyant`). --half even or odd takes every other function, to
-see whether what was chosen by one half holds for the other. Where a goal is not reached, the line
-says so; the exit code is 1 then.
+all of them beforehand (`warmer.lab.clairvoyant`). Below it is said what `auto` spends those dollars
+on: pings with their INITs, ticks (runs of the warmer), the table, reading logs, and log lines.
+--half even or odd takes every other function, to see whether what was chosen by one half holds for
+the other. Where a goal is not reached, the line says so; the exit code is 1 then.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import click
 import numpy as np
@@ -37,6 +39,14 @@ LIFETIMES = ("360", "600", "1500", "300-900")
 FIXED = (144, 60, 30, 15, 9, 5)
 VALUES = (1e-5, 2e-5, 3e-5, 4e-5, 5e-5, 7e-5, 1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4, 1e-3, 3e-3)
 BASELINES = ("hybrid", "break-even:0.0001")
+SPENT = {
+    "pings": "pings",
+    "ticks": "runs",
+    "table": "table",
+    "reading logs": "log_reads",
+    "metrics": "reads",
+    "log lines": "logs",
+}
 WANTED_COLD, WANTED_USD = 1 / 3, 0.25
 
 
@@ -45,12 +55,18 @@ WANTED_COLD, WANTED_USD = 1 / 3, 0.25
 @click.option("--functions-a-run", type=float, default=1.0, show_default=True)
 @click.option("--uses", type=click.Choice(["logs", "metrics"]), default="logs", show_default=True)
 @click.option("--half", type=click.Choice(["all", "even", "odd"]), default="all", show_default=True)
+@click.option("--generated", is_flag=True, help="a generated trace, whatever is in FOLDER")
 @click.option("--idle-lifetime", "lifetimes", multiple=True, default=LIFETIMES, show_default=True)
 def goals(
-    folder: Path, functions_a_run: float, uses: UsesFrom, half: str, lifetimes: Sequence[str]
+    folder: Path,
+    functions_a_run: float,
+    uses: UsesFrom,
+    half: str,
+    generated: bool,
+    lifetimes: Sequence[str],
 ) -> None:
     """Compare at equal dollars and at equal cold starts."""
-    trace = _half(_trace(folder), half)
+    trace = _half(_trace(folder, generated), half)
     cost = Cost(functions_a_run=functions_a_run)
     reached = []
     for text in lifetimes:
@@ -74,11 +90,11 @@ def _half(trace: Trace, half: str) -> Trace:
     return Trace(trace.format, names, counts, trace.start, trace.end)
 
 
-def _trace(folder: Path) -> Trace:
+def _trace(folder: Path, generated: bool = False) -> Trace:
     counts = folder / "azure2019_invocations_per_minute.csv.gz"
-    if counts.exists():
+    if counts.exists() and not generated:
         return read_trace(counts, folder / "azure2019_durations.csv.gz", 0.1)
-    click.echo(f"{folder} has no traces: one is generated")
+    click.echo("a generated trace" if generated else f"{folder} has no traces: one is generated")
     with tempfile.TemporaryDirectory(prefix="warmer-bench-") as scratch:
         return read_trace(generated_trace(Path(scratch) / "made.csv", 300, 960, seed=7), None, 0.1)
 
@@ -87,9 +103,17 @@ def _table(trace: Trace, scenario: Scenario, cost: Cost) -> bool:
     autos = {f"auto {value:g}": Auto("cold", value) for value in VALUES}
     others: dict[str, Policy] = {f"fixed:{minutes}": Fixed(minutes) for minutes in FIXED}
     others |= {name: policy_from_text(name) for name in BASELINES}
-    compared = compare(trace, others | autos, scenario, cost, [Placement.UNIFORM])
-    rows = compared.rows()
-    told_of = compare(trace, autos, replace(scenario, uses="told"), cost, [Placement.UNIFORM])
+    where = [Placement.UNIFORM]
+    policies = len(others) + 1 + 2 * len(autos) + 1  # beside what happens without any
+    with click.progressbar(
+        length=policies * trace.invocations,
+        label=f"T {scenario.idle_lifetime} s",
+        file=sys.stderr,
+    ) as progress:
+        compared = compare(trace, others | autos, scenario, cost, where, progress.update)
+        rows = compared.rows()
+        told = replace(scenario, uses="told")
+        told_of = compare(trace, autos, told, cost, where, progress.update)
     bounds = Bounds(
         rows[len(others) :],
         told_of.rows(),
@@ -105,10 +129,10 @@ def _table(trace: Trace, scenario: Scenario, cost: Cost) -> bool:
     reached = [_line(row, bounds) for row in rows[: len(others)]]  # each is printed
     five = next(row for row in rows if row["policy"] == "fixed:5")
     part = _for(bounds.auto, five["cold_starts"]) / five["usd_per_month"]
-    told = _for(bounds.told, five["cold_starts"]) / five["usd_per_month"]
+    by_told = _for(bounds.told, five["cold_starts"]) / five["usd_per_month"]
     least = bounds.clairvoyant.usd_for(five["cold_starts"]) / five["usd_per_month"]
     click.echo(
-        f"  as few cold starts as fixed:5 for {part:.2f} of its dollars, told {told:.2f}, "
+        f"  as few cold starts as fixed:5 for {part:.2f} of its dollars, told {by_told:.2f}, "
         f"clairvoyant {least:.2f} (wanted {WANTED_USD:.2f}{_verdict(part <= WANTED_USD)})"
     )
     for row in rows:
@@ -143,7 +167,25 @@ def _line(row: Row, bounds: Bounds) -> bool:
         f"auto {ratio:.2f}, told {told:.2f}, clairvoyant {least:.2f} of them "
         f"(wanted {wanted:.2f}{_verdict(ratio <= wanted)})"
     )
+    click.echo(f"    {_spent(bounds.auto, usd)}")
     return ratio <= wanted
+
+
+def _spent(rows: Sequence[Row], usd: float) -> str:
+    """On what `auto` spends so many dollars, between the points that were simulated."""
+    ordered = sorted(rows, key=lambda row: row["usd_per_month"])
+    dollars = np.log([row["usd_per_month"] for row in ordered])
+
+    def share(item: str) -> float:
+        shares = [row["usd"][item] / row["usd_per_month"] for row in ordered]
+        return float(np.interp(np.log(usd), dollars, shares))
+
+    def a_day(name: Literal["pings", "looks"]) -> float:
+        each = [row["pings_per_function_day"] * row[name] / max(row["pings"], 1) for row in ordered]
+        return float(np.interp(np.log(usd), dollars, each))
+
+    parts = ", ".join(f"{name} {share(item):.2f}" for name, item in SPENT.items())
+    return f"spent: {parts}; {a_day('pings'):.0f} pings and {a_day('looks'):.0f} looks a day"
 
 
 def _shown(ratio: float | None) -> str:

@@ -2,7 +2,8 @@
 
 Seen on 2026-11-22 on the pricing pages of AWS Lambda, Amazon CloudWatch, Amazon EventBridge
 (Scheduler) and Amazon DynamoDB (on-demand capacity). Tags, settings of functions, and standard
-parameters of Parameter Store are read for nothing.
+parameters of Parameter Store are read for nothing; schedules are read and changed for nothing, as
+EventBridge Scheduler counts what it invokes alone.
 """
 
 from __future__ import annotations
@@ -84,13 +85,14 @@ class Bill:
     """Dollars, by what they are for; nothing that warming costs is left out.
 
     pings: invokes of the targets. runs: the warmer's own, and the schedule that fires them. reads:
-    metrics that were read. logs: log lines taken in. metrics: metrics of one's own. table: items
-    of the memory table.
+    metrics that were read. log_reads: functions' logs that were. logs: log lines taken in. metrics:
+    metrics of one's own. table: items of the memory table.
     """
 
     pings: float = 0.0
     runs: float = 0.0
     reads: float = 0.0
+    log_reads: float = 0.0
     logs: float = 0.0
     metrics: float = 0.0
     table: float = 0.0
