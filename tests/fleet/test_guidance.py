@@ -19,6 +19,7 @@ from warmer.errors import ConfigurationError, ServiceError
 from warmer.fleet import Target, WaveReport
 from warmer.fleet.configuration import UpkeepSettings
 from warmer.fleet.discovery import TargetSources
+from warmer.fleet.evidence import BEGUN, GAP, GAPS
 from warmer.fleet.expressions import Rate
 from warmer.fleet.guidance import Guidance
 from warmer.fleet.knowledge import Knowledge, knowledge_as_text, knowledge_from_item
@@ -41,6 +42,7 @@ class World:
     text: str
     target: Target = field(default_factory=lambda: Target("digits", "live", 5))
     refuses: bool = False
+    version: str = "7"
     now: float = NOON
     pings: int = 0
     reads: int = 0
@@ -48,11 +50,12 @@ class World:
 
     def __post_init__(self) -> None:
         self.pool = BrutePool(IDLE)
+        self.memory = Memory()
         self.warmer = Upkeep(
             TargetSources((self.target,)),
             self.send,
             LiveVersions(self),  # type: ignore[arg-type]  # an alias is all it needs
-            memory=Memory(),
+            memory=self.memory,
             schedule=Rate(timedelta(minutes=1)),
             idle_seconds=IDLE,
         )
@@ -62,7 +65,7 @@ class World:
     def alias(self, function: str, name: str) -> Alias:
         """GetAlias."""
         assert (function, name) == ("digits", "live")
-        return Alias("7")
+        return Alias(self.version)
 
     def maxima(
         self, functions: Sequence[tuple[str, str | None]], start: float, end: float
@@ -78,7 +81,8 @@ class World:
         del deadline
         (target,) = targets
         self.pings += target.concurrency
-        return [report(self.pool.wave(self.now, target.concurrency), at=self.now)]
+        replies = self.pool.wave(self.now, target.concurrency)
+        return [report(replies, at=self.now, version=self.version)]
 
     def run(self) -> list[str]:
         """One run of the warmer; the reasons of what it left alone."""
@@ -166,6 +170,20 @@ def test_another_policy_begins_anew() -> None:
     world.run()
 
     assert world.pings == 2
+
+
+def test_a_deploy_leaves_what_is_known_of_users() -> None:
+    """A new version's policy goes on with its predecessor's uses, and looks at once."""
+    world = World("auto:cold=0.001")
+    world.replay(np.arange(620.0, 4 * 3600.0, 900.0).tolist(), 4 * 60)
+    before = world.memory.of("digits:7").policy
+    world.version = "8"
+    world.now += 60
+    world.run()
+    after = world.memory.of("digits:8").policy
+
+    assert sum(after.get(str(GAP + n), 0.0) for n in range(GAPS)) >= 10
+    assert after[str(BEGUN)] == before[str(BEGUN)]
 
 
 def test_a_policy_that_is_none_fails_at_the_start() -> None:

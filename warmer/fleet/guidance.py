@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from warmer.fleet.use_log import Looked, UseLog, Wanted
     from warmer.fleet.uses import Uses
 
-__all__ = ["Guidance", "Step", "look_at"]
+__all__ = ["Guidance", "Step", "inherited", "look_at"]
 
 POLICY, LOOK_AT, WAVE_AT, USERS, LAST_USER = ":policy", ":look_at", ":wave_at", ":users", ":last"
 """Beside a policy's own memory: which policy, when it looks again, its last wave, whom that met."""
@@ -272,6 +272,12 @@ class _History:
 def look_at(remembered: Mapping[str, float]) -> float:
     """When a policy looks again (Unix seconds), by what it remembers; infinity if it never did."""
     return remembered.get(LOOK_AT, inf)
+
+
+def inherited(remembered: Mapping[str, float]) -> dict[str, float]:
+    """What a policy remembers of a version's predecessor: all of its users, none of its waves."""
+    own_waves = (LOOK_AT, WAVE_AT, USERS, LAST_USER)
+    return {name: value for name, value in remembered.items() if name not in own_waves}
 
 
 @lru_cache(maxsize=64)

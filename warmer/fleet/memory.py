@@ -84,6 +84,17 @@ class Memory:
         """What is known of a version; nothing, at first."""
         return self._known.get(key, Knowledge())
 
+    def predecessor(self, key: str) -> Knowledge:
+        """What is known of the same function's newest other version that a policy was asked about;
+        nothing, if there is none."""
+        function, _, _ = key.rpartition(":")
+        others = [
+            other
+            for other, known in self._known.items()
+            if other != key and other.rpartition(":")[0] == function and known.policy
+        ]
+        return self._known[max(others, key=_version)] if others else Knowledge()
+
     def survivals(self) -> list[Survival]:
         """All observations of idle environments: of every version, since T is Lambda's."""
         return [seen for known in self._known.values() for seen in known.survivals]
@@ -163,6 +174,12 @@ class Memory:
         if found is None or found[0] is not known:
             found = self._packed[key] = known, packed(known)
         return found[1]
+
+
+def _version(key: str) -> int:
+    """The number of a version; -1 for `$LATEST`."""
+    text = key.rpartition(":")[2]
+    return int(text) if text.isdecimal() else -1
 
 
 def _from_item(table: str, key: str, item: Mapping[str, Any]) -> Knowledge:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from warmer.errors import ServiceError
 from warmer.fleet.discovery import Discovered, TargetSources
 from warmer.fleet.expressions import Schedule
-from warmer.fleet.guidance import Guidance, Step, look_at
+from warmer.fleet.guidance import Guidance, Step, inherited, look_at
 from warmer.fleet.learning import after_look, after_wave
 from warmer.fleet.memory import Memory
 from warmer.fleet.plan import PROVISIONED, Action, Decision, Plan, Situation, Subject, make_plan
@@ -237,6 +237,10 @@ class _Run:
 
     def _known(self, subject: Subject) -> Subject:
         known = self.memory.of(subject.key)
+        if self.guidance is not None and not known.policy:
+            # A deploy makes a new version, and users are the same.
+            before = self.memory.predecessor(subject.key)
+            known = replace(known, policy=inherited(before.policy))
         provisioned = None
         if known.init_type == PROVISIONED:
             name = str(subject.target)
