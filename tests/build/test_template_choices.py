@@ -40,6 +40,7 @@ CHOICES: dict[str, dict[str, str]] = {
     "targets by tag": {"TargetsByTag": "ENABLED"},
     "memory": {"Memory": "ENABLED"},
     "policy": {"WarmPolicy": "auto:rate=0.01"},
+    "small warmer": {"WarmerMemorySize": "256"},
     "metrics": {"MetricsNamespace": "Warmer"},
     "dashboard": {"MetricsNamespace": "Warmer", "Dashboard": "ENABLED"},
     "alarms": {"Alarms": "ENABLED"},

@@ -280,6 +280,14 @@ def test_only_a_warmer_with_a_policy_may_move_its_schedule(resources: Template) 
     assert role["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
 
 
+def test_another_policy_sets_the_schedule_anew(resources: Template) -> None:
+    """Else it would stay where the last policy moved it: CloudFormation sees no change there."""
+    description = resources["WarmerFunctionSchedule"]["Properties"]["Description"]
+    condition, asked, not_asked = description["Fn::If"]
+    assert condition == "PolicyIsAsked"
+    assert "${WarmPolicy}" in asked["Fn::Sub"] and asked != not_asked
+
+
 def test_a_late_run_of_the_warmer_is_dropped(resources: Template) -> None:
     """Neither Lambda nor the scheduler tries again or keeps the event for more than a minute."""
     expected = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}

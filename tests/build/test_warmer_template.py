@@ -31,6 +31,7 @@ CHOICES: dict[str, dict[str, str]] = {
     "no schedule": {"Warming": "DISABLED"},
     "memory": {"Memory": "ENABLED"},
     "policy": {"WarmPolicy": "auto:rate=0.01"},
+    "small warmer": {"WarmerMemorySize": "256"},
     "reserved": {"ReservedConcurrency": "2"},
     "metrics": {"MetricsNamespace": "Warmer"},
     "dashboard": {"MetricsNamespace": "Warmer", "Dashboard": "ENABLED"},

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from warmer.errors import ConfigurationError
-from warmer.fleet.economics import LOG_LINE_MS, LOG_MS, RUN_MEMORY_MB, RUN_MS, Economics
+from warmer.fleet.economics import Economics
 from warmer.fleet.forecast import EXTRA_PINGS
 from warmer.fleet.price import PRICES, Bill, Prices
-from warmer.fleet.run_price import MOVE_MS, RunPrice
+from warmer.fleet.run_price import LOG_LINE_MS, LOG_MS, MEMORY_MB, MOVE_MS, RUN_MS, RunPrice
 from warmer.lab.scenario import Scenario
 from warmer.lab.simulation import Counted
 from warmer.lab.state import (
@@ -43,7 +43,7 @@ class Cost:
     prices: Prices = PRICES
     run_ms: float = RUN_MS
     move_ms: float = MOVE_MS
-    warmer_memory_mb: int = RUN_MEMORY_MB
+    warmer_memory_mb: int = MEMORY_MB
     log_ms: float = LOG_MS
     log_line_ms: float = LOG_LINE_MS
     functions_a_run: float = 1.0
