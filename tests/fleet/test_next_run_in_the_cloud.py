@@ -20,7 +20,7 @@ from warmer.fleet.knowledge import Knowledge
 ROOT = Path(__file__).resolve().parents[2]
 RATE = 120
 SCHEDULE = "rate(5 minutes)"
-PAUSE = 12
+PAUSE = 8
 """Minutes between two waves of the policy."""
 
 
@@ -85,7 +85,7 @@ def replaced(account: Account, warmer: str) -> None:
 def test_runs_come_when_the_policy_wants_them_and_know_what_those_before_knew(
     account: Account,
 ) -> None:
-    """Every twelve minutes, not every five; also where each run has another process.
+    """Every eight minutes, not every five; also where each run has another process.
 
     A rate counts from its start (EventBridge Scheduler user guide, "Schedule types").
     """
@@ -110,9 +110,8 @@ def test_runs_come_when_the_policy_wants_them_and_know_what_those_before_knew(
 def test_a_run_that_fails_moves_nothing_and_another_follows(account: Account) -> None:
     """After the interval of the schedule."""
     warmer = scheduled(account, WARMER_TARGETS_PARAMETER="/none-of-this-name")
-    ran = wait_for(lambda: at_least(minutes(account, warmer), 3), "runs")
+    wait_for(lambda: len(minutes(account, warmer)) >= 3, "the third run")
 
-    assert ran[-1] - ran[-2] < PAUSE - 1
     assert "handed" not in schedule_of(account, warmer)["Target"].get("Input", "")
     account.client("scheduler").delete_schedule(Name=warmer)
 
@@ -144,8 +143,3 @@ def test_a_run_by_hand_leaves_a_schedule_that_is_switched_off_as_it_is(account: 
 def waves_of(account: Account, warmer: str, function: str, count: int) -> bool:
     """Whether so many waves are known to the last run."""
     return len(handed(account, warmer, function).waves) >= count
-
-
-def at_least(found: list[float], count: int) -> list[float]:
-    """All of them once there are so many."""
-    return found if len(found) >= count else []
