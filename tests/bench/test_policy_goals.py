@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from subprocess import CompletedProcess
+
 import numpy as np
+import pytest
 from click.testing import CliRunner
 
+from infra.bench.policy import policy
 from infra.bench.policy_goals import SPENT, _spent, goals
 from warmer.fleet.auto import Auto
 from warmer.fleet.price import Bill
@@ -31,6 +35,27 @@ def test_all_that_is_spent_is_said() -> None:
     assert abs(sum(shares) - 1.0) < 0.03, said
     looks = round(rows[0]["looks"] / 2 / trace.days)
     assert f"and {looks} looks a day" in said
+
+
+@pytest.mark.parametrize(("missed", "code"), [((), 0), (("--half",), 1)])
+def test_one_command_measures_all_and_says_what_is_missed(
+    monkeypatch: pytest.MonkeyPatch, missed: tuple[str, ...], code: int
+) -> None:
+    """It goes on after a goal that is missed, and ends with 1."""
+    commands: list[list[str]] = []
+
+    def run(command: list[str], check: bool) -> CompletedProcess[str]:
+        assert not check
+        commands.append(command)
+        return CompletedProcess(command, int(any(part in command for part in missed)))
+
+    monkeypatch.setattr("infra.bench.policy.subprocess.run", run)
+    found = CliRunner().invoke(policy, ["all", "folder"])
+
+    assert found.exit_code == code
+    assert len(commands) == 8
+    assert found.output.count(" NOT reached ") == 2 * code
+    assert found.output.count(" reached ") == 8
 
 
 def test_a_half_that_is_none_is_refused() -> None:
