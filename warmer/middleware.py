@@ -129,12 +129,15 @@ def _answer_ping(
 
 
 def _hold(ping: Ping, context: object, maximum_seconds: float) -> float:
-    """Hold the ping as long as it asks and may; the seconds that it took."""
-    began = time.monotonic()
+    """Hold the ping as long as it asks and may; these seconds.
+
+    How much later this process was woken is left out: by it, others count back to when the ping
+    came.
+    """
     seconds = _hold_seconds(ping, time.time(), _remaining_seconds(context), maximum_seconds)
     if seconds > 0:
         time.sleep(seconds)
-    return time.monotonic() - began
+    return seconds
 
 
 def _prime_pending(here: Environment, context: object) -> float:

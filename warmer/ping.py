@@ -79,10 +79,10 @@ class Reply(Record):
     `invocations` counts user requests and `pings` pings (this one included) since INIT;
     `user_requests` counts user requests since the ping before this one, and the last of them came
     `last_user_seconds_ago` (None: there was none since INIT). `held_ms` is how long this ping was
-    held, `primed_ms` how long it primed before that what INIT had no time for. `models` maps each
-    loaded model's name to its priming report, and `functions` that of each function that
-    `warmer.prime` registered. `memory_mb` is the function's memory, by which Lambda bills (0:
-    unknown), `log_group` where its log is ("": unknown).
+    held, from its arrival to its release, `primed_ms` how long it primed before that what INIT had
+    no time for. `models` maps each loaded model's name to its priming report, and `functions` that
+    of each function that `warmer.prime` registered. `memory_mb` is the function's memory, by which
+    Lambda bills (0: unknown), `log_group` where its log is ("": unknown).
     """
 
     environment: str

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -21,8 +23,11 @@ from warmer.errors import (
     InvokeError,
 )
 from warmer.fleet import DispatchSpread, Outcome, Target, WaveSettings, run_wave
-from warmer.fleet.wave import Progress
-from warmer.ping import Ping
+from warmer.fleet.answer import Answer
+from warmer.fleet.budget import UNLIMITED, ConcurrencyBudget
+from warmer.fleet.dispatch import Dispatcher, Sending, Sent
+from warmer.fleet.wave import Progress, Wave
+from warmer.ping import Ping, Reply
 
 
 def test_proves_as_many_environments_as_were_asked() -> None:
@@ -158,9 +163,9 @@ def test_learns_of_the_last_round_alone() -> None:
     taken: list[int] = []
 
     class Counting(DispatchSpread):
-        def learn(self, arrivals_ms: Sequence[float], size: int) -> None:
+        def learn(self, arrivals_ms: Sequence[float], size: int, busy_ms: float = 0.0) -> None:
             taken.append(len(arrivals_ms))
-            super().learn(arrivals_ms, size)
+            super().learn(arrivals_ms, size, busy_ms)
 
     pool = MemoryPool(overlap=[10, 4, 10], dispatch_ms=1.0)
     wave(pool)
@@ -170,6 +175,44 @@ def test_learns_of_the_last_round_alone() -> None:
 
     assert (report.ok, report.rounds) == (True, 2)
     assert taken == [10]
+
+
+class Timed(Dispatcher):
+    """Pings arrive after 10 ms at warm environments; answers come `busy_ms` after the release."""
+
+    def __init__(self, busy_ms: float) -> None:
+        self.busy_ms = busy_ms
+        budget = ConcurrencyBudget(UNLIMITED.pings)
+        super().__init__(MemoryPool(), DispatchSpread(), ManualClock(), budget)
+
+    async def send(self, sending: Sending) -> Sent:
+        """See `Dispatcher.send`."""
+        at = self.clock.monotonic()
+        held_ms = max(sending.hold_ms - 10.0, 0.0)
+        answers = [
+            Answer(
+                Outcome.PROVEN,
+                reply=Reply(environment=f"environment-{number}", held_ms=held_ms),
+                sent_at=at,
+                received_at=at + (sending.hold_ms + self.busy_ms) / 1000,
+            )
+            for number in range(sending.size)
+        ]
+        return Sent(at, sending.hold_ms, answers)
+
+
+@pytest.mark.parametrize(("busy_ms", "spared_ms"), [(0.0, 0.0), (9.0, 0.0), (14.0, 4.0)])
+def test_what_overlaps_beyond_the_release_is_held_for_less(
+    busy_ms: float, spared_ms: float
+) -> None:
+    """By as much as environments stay busy for longer than a ping's way takes."""
+    dispatcher = Timed(busy_ms)
+    for _ in range(10):
+        settings = WaveSettings(spare=0)
+        asyncio.run(Wave(TEN, dispatcher, settings, inf, lambda _: None).run())
+
+    expected = DispatchSpread(ms_per_ping=0.0, latency_ms=10.0).hold_ms(10) - spared_ms
+    assert dispatcher.spread.hold_ms(10) == pytest.approx(expected)
 
 
 def test_connects_for_all_before_the_probe() -> None:

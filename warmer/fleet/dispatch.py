@@ -35,7 +35,7 @@ LATE_MS = 5.0
 
 SIGNING_ATTEMPTS = 3
 SPARE_AHEAD_MS = 5.0
-"""A spare's ping is to arrive so long before the release of the others."""
+"""A spare's ping is to arrive so long before the release of the others, if they are all there."""
 
 BETWEEN_LOOKS = 50
 """Pings written, or requests signed, before answers are looked at: a throttle stops the rest."""
@@ -172,6 +172,7 @@ class Dispatcher:
         self, sending: Sending, start: float, hold_ms: float, ping: Ping, signed: SignedInvoke
     ) -> Answer | None:
         """Late, so that it finds the others held; itself not held, since it takes the last one."""
-        ahead_ms = self.spread.latency_ms + SPARE_AHEAD_MS
-        await self.clock.sleep(start + (hold_ms - ahead_ms) / 1000 - self.clock.monotonic())
+        arrival_ms = max(hold_ms - SPARE_AHEAD_MS, self.spread.last_ms(sending.size))
+        seconds = (arrival_ms - self.spread.latency_ms) / 1000
+        await self.clock.sleep(start + seconds - self.clock.monotonic())
         return None if sending.stopped() else await self._send(sending, ping, signed)

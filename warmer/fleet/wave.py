@@ -178,6 +178,7 @@ class Wave:
         self._stopped = False
         self._least_hold_ms = 0.0
         self._arrivals_ms: list[float] = []
+        self._busy_ms = 0.0
 
     @property
     def size(self) -> int:
@@ -204,7 +205,7 @@ class Wave:
             if self.target.concurrency == 1:
                 break  # the one ping is its own probe: whatever failed would only be met again
         # Of the last round alone: what delays several rounds of one wave delays no other wave.
-        self._dispatcher.spread.learn(self._arrivals_ms, self.size)
+        self._dispatcher.spread.learn(self._arrivals_ms, self.size, self._busy_ms)
         return self._report(started_at, (self._clock.monotonic() - start) * 1000)
 
     def _may_go_on(self) -> bool:
@@ -224,10 +225,10 @@ class Wave:
     async def _send_round(self) -> None:
         hold_ms = max(self._dispatcher.spread.hold_ms(self.size), self._least_hold_ms)
         sent = await self._send(self.size, self.spare, min(hold_ms, self.target.max_hold_ms))
-        arrivals = _arrivals_ms(sent)
-        self.spread_ms = max(self.spread_ms, _spread_ms(sent, arrivals))
         replies = [answer.reply for answer in sent.answers if answer.reply]
         overlapped = len({reply.environment for reply in replies}) == len(replies)
+        arrivals = _arrivals_ms(sent, overlapped)
+        self.spread_ms = max(self.spread_ms, _spread_ms(sent, arrivals))
         release = sent.started_at + sent.hold_ms / 1000 - EARLY_SECONDS
         early = [a for a in sent.answers if a.reply and not a.reply.new and a.received_at < release]
         if early and not overlapped:
@@ -237,10 +238,8 @@ class Wave:
             )
         elif not overlapped:
             self._least_hold_ms = LONGER * sent.hold_ms
-        # Pings that overlapped although some came after the release were kept busy by something
-        # else, such as memory that environments had to find again: no reason to hold longer.
-        late = overlapped and max(arrivals, default=0.0) > sent.hold_ms
-        self._arrivals_ms = [] if late else arrivals
+        self._arrivals_ms = arrivals
+        self._busy_ms = _busy_ms(sent) if overlapped else 0.0
 
     async def _send(self, size: int, spare: int, hold_ms: float) -> Sent:
         sent = await self._dispatcher.send(
@@ -306,23 +305,33 @@ class Wave:
         return tuple(problems)
 
 
-def _arrivals_ms(sent: Sent) -> list[float]:
+def _arrivals_ms(sent: Sent, overlapped: bool) -> list[float]:
     """When pings reached warm environments, in milliseconds after the start of the dispatch.
 
     One that was held left at the release, or when its answer came if that was before, and had been
     there for the time that it was held: this needs no agreement of two clocks, and no quick reading
-    of answers that come all at once. INIT hides the arrival at new environments, and priming that
-    at those that finished theirs.
+    of answers that come all at once. One that was not held counts from when it was answered; but if
+    that was after the release, and all overlapped even so, something else kept the others busy,
+    such as memory that they had to find again: no reason to hold longer, and it is left out.
+    INIT hides the arrival at new environments, and priming that at those that finished theirs.
     """
     arrivals = []
     for answer in sent.answers:
         if answer.reply is None or answer.reply.new or answer.reply.primed_ms:
             continue
         received_ms = (answer.received_at - sent.started_at) * 1000
-        held_ms = answer.held_ms if answer.held_ms > HELD_MS else 0.0
-        left_ms = min(received_ms, sent.hold_ms) if held_ms else received_ms
-        arrivals.append(max(left_ms - held_ms, 0.0))
+        if answer.held_ms > HELD_MS:
+            arrivals.append(max(min(received_ms, sent.hold_ms) - answer.held_ms, 0.0))
+        elif not overlapped or received_ms < sent.hold_ms:
+            arrivals.append(max(received_ms, 0.0))
     return arrivals
+
+
+def _busy_ms(sent: Sent) -> float:
+    """How long after the release the first answer came of a ping that was held."""
+    held = [answer for answer in sent.answers if answer.reply and answer.held_ms > HELD_MS]
+    first_ms = min([(answer.received_at - sent.started_at) * 1000 for answer in held], default=0.0)
+    return max(first_ms - sent.hold_ms, 0.0)
 
 
 def _spread_ms(sent: Sent, arrivals: Sequence[float]) -> float:
