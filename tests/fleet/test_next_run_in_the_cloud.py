@@ -26,7 +26,7 @@ PAUSE = 8
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """A cloud in which a minute takes a second: an INIT has to end within the schedule's interval."""
+    """A minute takes a second: an INIT has to end within the schedule's interval."""
     log = tmp_path_factory.mktemp("cloud") / "cloud.log"
     options = ("--clock-rate", str(RATE), "--idle-lifetime", "86400", "--any-python")
     with CloudProcess(options, directory=ROOT, log=log) as cloud:
