@@ -12,8 +12,15 @@ from types import CoroutineType
 from warmer import environment, telemetry
 from warmer.errors import ConfigurationError, PrimingError
 from warmer.package import check_package, package_root
-from warmer.ping import DEADLINE_MARGIN_SECONDS, Malformed, Ping, Refusal, Reply, recognise
-from warmer.ping import hold_seconds as _hold_seconds
+from warmer.ping import (
+    DEADLINE_MARGIN_SECONDS,
+    Malformed,
+    Ping,
+    Refusal,
+    Reply,
+    hold_seconds,
+    recognise,
+)
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would take 3 ms
 if TYPE_CHECKING:
@@ -102,8 +109,9 @@ def _answer_ping(
             return Refusal(ping.reason, here.id).as_dict()
         primed_seconds = _prime_pending(here, context) if ping.prime else 0.0
         _log_primed(here, wave=ping.wave)
-        held_seconds = _hold(ping, context, maximum_seconds)
-        return Reply(
+        began, remaining_seconds = time.monotonic(), _remaining_seconds(context)
+        held_seconds = hold_seconds(ping, time.time(), remaining_seconds, maximum_seconds)
+        reply = Reply(
             environment=here.id,
             wave=ping.wave,
             index=ping.index,
@@ -124,20 +132,12 @@ def _answer_ping(
             memory_mb=here.memory_mb,
             log_group=here.log_group,
         ).as_dict()
+        if held_seconds > 0:
+            # All is ready before: what comes after the release is billed beyond the hold.
+            time.sleep(max(held_seconds - (time.monotonic() - began), 0.0))
+        return reply
     finally:
         here.invocation_ended()
-
-
-def _hold(ping: Ping, context: object, maximum_seconds: float) -> float:
-    """Hold the ping as long as it asks and may; these seconds.
-
-    How much later this process was woken is left out: by it, others count back to when the ping
-    came.
-    """
-    seconds = _hold_seconds(ping, time.time(), _remaining_seconds(context), maximum_seconds)
-    if seconds > 0:
-        time.sleep(seconds)
-    return seconds
 
 
 def _prime_pending(here: Environment, context: object) -> float:
