@@ -9,7 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from warmer.fleet import evidence, gaps, hazard, interval, survival
+from warmer.fleet import evidence, hazard, survival
 from warmer.lab.compiled import compiled
 from warmer.lab.pool import advance, finish, logged, send_wave
 from warmer.lab.state import (
@@ -29,8 +29,7 @@ __all__ = ["run_auto"]
 
 def _compiled_module() -> dict[str, Any]:
     """The policy's functions, calling each other compiled; the modules do not change."""
-    modules = (survival, gaps, evidence, interval, hazard)
-    names = {name: value for module in modules for name, value in vars(module).items()}
+    names = {**vars(survival), **vars(evidence), **vars(hazard)}
     for name, value in list(names.items()):
         if isinstance(value, FunctionType):
             twin = FunctionType(value.__code__, names, name, value.__defaults__)
