@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from warmer.fleet import evidence, hazard
+from warmer.fleet import evidence, gaps, hazard
 from warmer.fleet.auto import Auto
 from warmer.fleet.economics import Economics
 from warmer.fleet.policy import Look
@@ -38,7 +38,7 @@ def _tell(state: list[float], *uses: tuple[float, float, bool], until: float) ->
 
 
 def _gaps(state: list[float]) -> dict[int, float]:
-    bins = state[evidence.GAP : evidence.GAP + evidence.GAPS]
+    bins = state[evidence.GAP : evidence.GAP + gaps.GAPS]
     return {number: count for number, count in enumerate(bins) if count}
 
 
@@ -47,7 +47,7 @@ def test_gaps_run_from_the_end_of_a_use_to_the_next() -> None:
     state = _told((100.0, 20.0, True), (720.0, 0.0, True), (1320.0, 0.0, True))
     ((number, count),) = _gaps(state).items()
     assert count == 2
-    assert evidence.EDGES[number] <= 600.0 < evidence.EDGES[number + 1]
+    assert gaps.EDGES[number] <= 600.0 < gaps.EDGES[number + 1]
 
 
 def test_a_request_beside_another_ends_no_gap() -> None:
@@ -121,3 +121,43 @@ def test_a_look_costs_the_time_to_read_the_logs_too() -> None:
     state[evidence.INFORMED] = 1.0
     hazard.choose(state, 0.0, AUTO.figures)
     assert state[evidence.SPENT] - without == pytest.approx(prices.log_look)
+
+
+def _pauses(state: list[float], band: int) -> dict[int, float]:
+    first = evidence.GAP + band * gaps.GAPS
+    bins = state[first : first + gaps.GAPS]
+    return {number: count for number, count in enumerate(bins) if count}
+
+
+def test_each_environment_has_pauses_of_its_own() -> None:
+    """One request each ten minutes, a second beside it each half hour."""
+    beside = [(600.0 * n + 1e-3, 1.0, False) for n in range(0, 13, 3)]
+    uses = sorted([*((600.0 * n, 1.0, False) for n in range(13)), *beside])
+    state = _told(*uses)
+    assert _pauses(state, 0) == {gaps.bin_of(599.0): 12}
+    assert _pauses(state, 1) == {gaps.bin_of(1799.0): 4}
+    assert _pauses(state, 2) == {}
+
+
+def test_an_environment_is_in_use_until_fewer_requests_run() -> None:
+    """A second request beside a long one ends first: from then on only one is busy."""
+    state = _told((0.0, 500.0, True), (100.0, 50.0, True))
+    assert state[evidence.BAND_USE] == 500.0
+    assert state[evidence.BAND_USE + 1] == 150.0
+
+
+def test_a_band_of_several_counts_how_many_of_them_were_needed() -> None:
+    """Eleven requests at once, then twelve: the band of the eleventh and twelfth."""
+    bursts = [(n * 3600.0 + k * 1e-3, 1.0, True) for n in range(2) for k in range(11 + n)]
+    state = _told(*bursts)
+    band = evidence.LEVELS.index(10)
+    assert evidence.LEVELS[band + 1] == 12
+    assert (state[evidence.BAND_USES + band], state[evidence.BAND_DEPTH + band]) == (2, 3)
+
+
+def test_what_another_version_remembered_is_not_misread() -> None:
+    """A memory without this layout's mark is taken for none."""
+    first = AUTO.decide(Look(60.0, None, (), {}, _NoHistory()))
+    other = {**first.memory, str(evidence.LAYOUT): 1.0, "99999": 5.0}
+    again = AUTO.decide(Look(60.0, None, (), other, _NoHistory()))
+    assert again == first

@@ -19,8 +19,9 @@ from warmer.errors import ConfigurationError, ServiceError
 from warmer.fleet import Target, WaveReport
 from warmer.fleet.configuration import UpkeepSettings
 from warmer.fleet.discovery import TargetSources
-from warmer.fleet.evidence import BEGUN, GAP, GAPS
+from warmer.fleet.evidence import BEGUN, GAP
 from warmer.fleet.expressions import Rate
+from warmer.fleet.gaps import GAPS
 from warmer.fleet.guidance import Guidance
 from warmer.fleet.knowledge import Knowledge, knowledge_as_text, knowledge_from_item
 from warmer.fleet.memory import Memory

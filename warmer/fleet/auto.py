@@ -82,13 +82,14 @@ class Auto:
         """A wave if it pays; the next look is where another may, or where to ask is worth it."""
         figures = self.figures
         state = _state(look.memory)
-        if not look.memory:
+        known = state[evidence.LAYOUT] > 0
+        if not known:
             evidence.begin(state, look.now, figures)
         state[evidence.INFORMED] = float(self.logs)
         if self.logs:
             if look.uses is not None:
                 _take(state, look.uses, hazard.lasting(state, figures))
-        elif look.memory and hazard.read_due(state, look.now):
+        elif known and hazard.read_due(state, look.now):
             first, values = look.history.concurrency(state[evidence.READ_AT])
             evidence.read(state, first, values, hazard.lasting(state, figures))
         hold = hazard.choose(state, look.now, figures)
@@ -126,10 +127,14 @@ def _row(heard: Heard) -> Sequence[float]:
 
 
 def _state(memory: Mapping[str, float]) -> list[float]:
-    """The state from what is remembered: places that are left out are 0."""
+    """The state from what is remembered: places that are left out are 0.
+
+    All are where that was written with other places, by another version of this policy.
+    """
     state = [0.0] * evidence.STATE
-    for name, value in memory.items():
-        state[int(name)] = value
+    if memory.get(str(evidence.LAYOUT)) == evidence.THIS_LAYOUT:
+        for name, value in memory.items():
+            state[int(name)] = value
     return state
 
 

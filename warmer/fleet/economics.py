@@ -29,7 +29,8 @@ class Economics:
     """Dollars: a ping alone, one that is held in a wave, a look, a read, and a cold ping's INIT.
 
     read: of a metric. log_look: of a function's logs, which comes with each look where they can be
-    read. delay_seconds: how late CloudWatch's metrics know of a minute.
+    read; 0 where uses are told as they come, so that a look is paid for with a wave alone
+    (`warmer.lab.scenario`). delay_seconds: how late CloudWatch's metrics know of a minute.
     """
 
     ping: float

@@ -12,29 +12,41 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from warmer.fleet.gaps import GAPS, bin_of
 from warmer.fleet.survival import COUNT as LIVES
 from warmer.fleet.survival import bucket
 
-__all__ = ["EDGES", "GAPS", "LEVELS", "STATE", "begin", "hear", "read", "take"]
+__all__ = ["LEVELS", "STATE", "begin", "hear", "read", "take"]
 
-# Places in the state.
-BEGUN, KNOWN, LAST_USE, WAVE_AT, WAVE_SIZE, READ_AT = 0, 1, 2, 3, 4, 5
-VALUE, SPENT, REQUESTS, COLDS, ASK_AT, APPOINTED = 6, 7, 8, 9, 10, 11
-BEFORE, BEFORE_SIZE, COVERED, BUSY, LARGEST, GAP = 12, 13, 14, 15, 16, 17
-GAPS = 78
-ALIVE = GAP + GAPS
-DEAD = ALIVE + LIVES
-BAND_USE = DEAD + LIVES
-LEVELS = (0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 42, 63, 95, 142, 213, 320, 480, 720)
+LEVELS = (
+    *(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 20, 24, 29, 35, 42, 50, 60, 72, 86, 103),
+    *(124, 149, 179, 215, 258, 310, 372, 446, 535, 642, 720),
+)
 BANDS = len(LEVELS) - 1
-BAND_COLD = BAND_USE + BANDS
-SENT = BAND_COLD + BANDS
+"""Environments that are busy at once are counted in bands: one, two, three, four, up to six, ..."""
+
+# Places in the state. Of those that end with a plus there is one for each band.
+LAYOUT, BEGUN, KNOWN, LAST_USE, READ_AT, VALUE, SPENT, REQUESTS = 0, 1, 2, 3, 4, 5, 6, 7
+COLDS, ASK_AT, APPOINTED, BEFORE, BEFORE_SIZE, COVERED, BUSY, LARGEST = 8, 9, 10, 11, 12, 13, 14, 15
+SUSPECT, INTERVAL, LOGGED, INFORMED, TOP, WORKED = 16, 17, 18, 19, 20, 21
+ALIVE = WORKED + 1
+DEAD = ALIVE + LIVES
+SENT = DEAD + LIVES
 SENTS = 24
-SUSPECT = SENT + SENTS
-INTERVAL = SUSPECT + 1
-LOGGED = INTERVAL + 1
-INFORMED = LOGGED + 1
-STATE = INFORMED + 1
+BAND_USE = SENT + SENTS  # + when it was used last
+BAND_WAVE = BAND_USE + BANDS  # + when a wave reached it last
+BAND_COLD = BAND_WAVE + BANDS  # + environments that would have been gone when they were needed
+BAND_USES = BAND_COLD + BANDS  # + how often it was used
+BAND_DEPTH = BAND_USES + BANDS  # + how many environments of it were, then, in all
+BAND_REACH = BAND_DEPTH + BANDS  # + how many environments were busy at most, at its last use
+GAP = BAND_REACH + BANDS  # + a histogram of the pauses between its uses
+STATE = GAP + BANDS * GAPS
+
+WAVE_AT = BAND_WAVE
+"""When the last wave was sent, which reached the first band at least."""
+
+THIS_LAYOUT = 2.0
+"""Changes with the places: what was remembered by others is not known then."""
 
 # Places in the economics.
 PING, HELD, LOOK, READ, INIT, DELAY, GOAL, AMOUNT = 0, 1, 2, 3, 4, 5, 6, 7
@@ -42,9 +54,6 @@ LOG_LOOK = 8
 BY_VALUE, BY_BUDGET, BY_RATE = 0.0, 1.0, 2.0
 
 NEVER = -1e18
-EDGES = (0.0, *(60.0 * 2.0 ** (number / 8.0) for number in range(GAPS - 1)), 240.0 * 2.0**9.5)
-"""Where bins of gaps begin, in seconds, and the last one's end."""
-
 HOUR = 3600.0
 DEFAULT_VALUE = 1e-4
 BUSY_DECAY = 0.8
@@ -55,35 +64,29 @@ FEW = 60.0
 """So few requests between two pings are unlikely to have kept the environment from either."""
 
 
-def _bin(gap: float) -> int:
-    """The bin of a gap: one below a minute, and eight for each doubling from there on."""
-    if gap < 60.0:
-        return 0
-    return min(int(8.0 * math.log2(gap / 60.0)) + 1, GAPS - 1)
-
-
 def begin(state: Any, now: float, economics: Sequence[float]) -> None:
     """Nothing is known yet."""
     for at in range(STATE):
         state[at] = 0.0
+    state[LAYOUT] = THIS_LAYOUT
     state[BEGUN] = now
     state[KNOWN] = now
     state[READ_AT] = now
     state[LAST_USE] = NEVER
     state[LOGGED] = NEVER
-    state[WAVE_AT] = NEVER
     state[BEFORE] = NEVER
     state[ASK_AT] = math.inf
     state[APPOINTED] = NEVER
     state[VALUE] = economics[AMOUNT] if economics[GOAL] == BY_VALUE else DEFAULT_VALUE
     for band in range(BANDS):
         state[BAND_USE + band] = NEVER
+        state[BAND_WAVE + band] = NEVER
 
 
 def _use(state: Any, moment: float) -> None:
     """A user came; the gap before counts."""
     if state[LAST_USE] > NEVER and moment > state[LAST_USE]:
-        state[GAP + _bin(moment - state[LAST_USE])] += 1.0
+        state[GAP + bin_of(moment - state[LAST_USE])] += 1.0
     if moment > state[LAST_USE]:
         state[LAST_USE] = moment
 
@@ -183,13 +186,52 @@ def _busy_minute(state: Any, minute: float, peak: float, idle: float) -> None:
 
 
 def _burst(state: Any, moment: float, peak: float, idle: float) -> None:
-    """So many environments were busy with users at once: which of them would have been gone?"""
+    """So many environments were busy with users in a minute: which bands did that need?"""
     for band in range(BANDS):
         if peak <= LEVELS[band]:
             break
-        if moment - state[BAND_USE + band] > idle and moment > state[BEGUN] + idle + 30.0:
-            state[BAND_COLD + band] += min(peak, LEVELS[band + 1]) - LEVELS[band]
+        _needed(state, band, moment)
+        _reached(state, band, min(peak, LEVELS[band + 1]), moment, idle)
         state[BAND_USE + band] = max(state[BAND_USE + band], moment)  # of what came late, too
+
+
+def _end(
+    state: Any, ends: Sequence[float], counts: tuple[int, int], moment: float, band: int
+) -> tuple[int, int]:
+    """Requests end up to `moment`, and leave the bands that they were in.
+
+    counts: how many had ended, and how many have begun. Returns how many have ended, and the
+    highest band that is in use; -1 for none.
+    """
+    ended, begun = counts
+    while ended < begun and ends[ended] <= moment:
+        if band >= 0 and begun - ended == LEVELS[band] + 1:
+            state[BAND_USE + band] = max(state[BAND_USE + band], ends[ended])
+            band -= 1
+        ended += 1
+    return ended, band
+
+
+def _needed(state: Any, band: int, moment: float) -> None:
+    """Users need an environment of a band, after a pause."""
+    used = state[BAND_USE + band]
+    # Of the first band's pauses replies tell, where logs do not.
+    if used > NEVER and moment > used and (band > 0 or state[INFORMED] > 0):
+        state[GAP + band * GAPS + bin_of(moment - used)] += 1.0
+    state[BAND_USES + band] += 1.0
+    state[BAND_REACH + band] = float(LEVELS[band])
+    state[TOP] = max(state[TOP], float(band))
+
+
+def _reached(state: Any, band: int, busy: float, moment: float, idle: float) -> None:
+    """So many are busy at once, up to which the band is in use for the first time this time."""
+    more = busy - state[BAND_REACH + band]
+    if more <= 0:
+        return
+    state[BAND_DEPTH + band] += more
+    state[BAND_REACH + band] = busy
+    if moment - state[BAND_USE + band] > idle and moment > state[BEGUN] + idle + 30.0:
+        state[BAND_COLD + band] += more
 
 
 def read(state: Any, first: float, peaks: Any, idle: float) -> None:
@@ -221,31 +263,29 @@ def take(
     since, until = span
     if state[LOGGED] <= NEVER:
         state[BEGUN] = min(state[BEGUN], since)
-    ended, minute, peak = 0, NEVER, 0.0
+    ended, band = 0, -1
     for index in range(len(uses)):
         moment = uses[index][0]
-        while ended < index and ends[ended] <= moment:
-            ended += 1
-        busy = float(index - ended + 1)
-        if moment >= minute + 60.0:
-            _burst(state, minute + 30.0, peak, idle)
-            minute, peak = math.floor(moment / 60.0) * 60.0, 0.0
-        peak = max(peak, busy)
-        if busy == 1.0 and state[LOGGED] > NEVER:
-            _gap(state, moment, uses[index][2] > 0)
+        ended, band = _end(state, ends, (ended, index), moment, band)
+        busy = index - ended + 1
+        if band + 1 < BANDS and busy > LEVELS[band + 1]:
+            band += 1
+            if band == 0 and state[LOGGED] > NEVER:
+                _lived(state, moment, uses[index][2] > 0)
+            _needed(state, band, moment)
+        _reached(state, band, float(busy), moment, idle)
         state[COLDS] += uses[index][2]
+        state[WORKED] += uses[index][1]
         state[LOGGED] = max(state[LOGGED], moment + uses[index][1])
-    _burst(state, minute + 30.0, peak, idle)
+    _end(state, ends, (ended, len(uses)), math.inf, band)
     state[REQUESTS] += float(len(uses))
     state[LAST_USE] = max(state[LAST_USE], state[LOGGED])
     state[READ_AT] = max(state[READ_AT], until)
     state[KNOWN] = max(state[KNOWN], until)
 
 
-def _gap(state: Any, moment: float, cold: bool) -> None:
+def _lived(state: Any, moment: float, cold: bool) -> None:
     """A user came when nobody else was there; whether that was cold tells of T."""
-    gap = max(moment - state[LOGGED], 0.0)
-    state[GAP + _bin(gap)] += 1.0
     touched = state[LOGGED]
     for number in range(SENTS):
         if 0 < state[SENT + number] <= moment:

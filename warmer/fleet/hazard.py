@@ -5,11 +5,13 @@ simulator (`warmer.lab.online`) compiles this same source. Times are seconds sin
 (or any other moment), money is US dollars.
 
 A ping at the moment at which use is about to be forgotten buys the time until it is forgotten
-again. It pays if the chance that the next use falls in there, times what a cold start is worth, is
-more than the ping and the look at which it is sent. How long the gaps between uses are is known
-from the replies to pings, which say when a user came last, and from the function's logs, which tell
-of every request since the last look (warmer.fleet.uses), or where those cannot be read from
-CloudWatch, which tells of all minutes since it was read for one price.
+again; so does a wave, for each of the environments that it reaches. A row of them pays if the
+chance that the next use falls into what they buy, times what a cold start is worth, is more than
+the waves and the looks at which they are sent. Each band of environments (`warmer.fleet.evidence`)
+has its own pauses between uses. They are known from the functions' logs, which tell of every
+request since the last look (warmer.fleet.uses), or where those cannot be read from CloudWatch,
+which tells of all minutes since it was read for one price, and of the first environment from the
+replies to pings, which say when a user came last.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from warmer.fleet.evidence import (
-    ALIVE,
     AMOUNT,
     APPOINTED,
     ASK_AT,
     BAND_COLD,
+    BAND_DEPTH,
     BAND_USE,
+    BAND_USES,
+    BAND_WAVE,
     BANDS,
     BEGUN,
     BUSY,
@@ -32,24 +36,19 @@ from warmer.fleet.evidence import (
     BY_RATE,
     COLDS,
     COVERED,
-    DEAD,
     DEFAULT_VALUE,
     DELAY,
-    EDGES,
     GAP,
-    GAPS,
     GOAL,
     HELD,
     HOUR,
     INFORMED,
     INIT,
-    INTERVAL,
     KNOWN,
     LARGEST,
     LAST_USE,
     LEVELS,
     LOG_LOOK,
-    LOOK,
     NEVER,
     PING,
     READ,
@@ -58,129 +57,40 @@ from warmer.fleet.evidence import (
     SENT,
     SENTS,
     SPENT,
+    TOP,
     VALUE,
-    WAVE_AT,
-    WAVE_SIZE,
+    WORKED,
 )
-from warmer.fleet.survival import COUNT as LIVES
-from warmer.fleet.survival import LIFETIMES, PRIOR_ALIVE, PRIOR_WEIGHT
+from warmer.fleet.gaps import EDGES, GAPS, PRIOR_ENDLESS, bin_of, ending_gaps, lasting_gaps
+from warmer.fleet.interval import INTERVALS, MARGIN, interval, look_price
 
-__all__ = ["choose", "interval", "lasting", "plan", "read_due"]
+__all__ = ["choose", "lasting", "plan", "read_due"]
 
-MARGIN = 30.0
-INTERVALS = tuple(seconds - MARGIN for seconds in LIFETIMES)
-"""After which idle time to ping, half a minute before a lifetime ends."""
-
-PRIOR_GAPS = 0.5
-"""The prior for gaps counts as half of one: evenly over the logarithm, as without any scale."""
+ADVANCE_HOURS = 2.0
+"""What a budget allows for so long may be spent beforehand: a start costs more than to go on."""
 
 PRIOR_HOURS = 1.0
 PRIOR_SAVED = 0.5
 """Cold starts that could be saved are taken for a Gamma variable: half of one in one hour."""
 
-STEPS = 6
-"""How many pings in a row are weighed together: the first may pay by the last alone."""
+STEPS = 96
+"""How many pings in a row are weighed together, at most: the first may pay by the last alone."""
 
 EXTRA_HELD = 2.0
 """A wave of more than one has a probe and a spare besides (`warmer.fleet.forecast`)."""
 
 EARLY = 60.0
-SOON = 60.0
-PRIOR_LASTING = 2 * HOUR
-ROUTINE = 24.0
-MOST_PINGS = 24.0
+RIDE = 1 / 3
+"""A band whose time is to come within this part of an interval may go with a wave before."""
+
 READ_SHARE = 0.25
 LEAST_READ, MOST_READ = 600.0, 86_400.0
-
-
-def _look(state: Any, economics: Sequence[float]) -> float:
-    """Dollars for a look, and for reading the logs with it where those are what tells."""
-    return float(economics[LOOK] + (economics[LOG_LOOK] if state[INFORMED] > 0 else 0.0))
-
-
-def interval(state: Any, economics: Sequence[float]) -> int:
-    """The number of the interval that covers most time for the money, by what is known of T."""
-    if state[INTERVAL] == 0:
-        state[INTERVAL] = 1.0 + _best_interval(state, economics)
-    return int(state[INTERVAL]) - 1
-
-
-def _best_interval(state: Any, economics: Sequence[float]) -> int:
-    """By what each would cost a second, INITs included.
-
-    An interval that was never tried is taken for better than it is likely to be, once a ping has
-    become routine: to try it costs one INIT, and what is learnt serves from then on.
-    """
-    each = economics[PING] + _look(state, economics)
-    best, found, lives, prior, routine = 0, 0.0, 1.0, 1.0, False
-    later, gone = 0.0, 0.0
-    for number in range(LIVES):
-        later += state[ALIVE + number]
-    for number in range(LIVES):
-        # Who lived longer had lived through this; who was gone sooner had not.
-        alive = later
-        later -= state[ALIVE + number]
-        gone += state[DEAD + number]
-        tried = alive + gone
-        expected = lives * PRIOR_ALIVE[number] / prior
-        prior = PRIOR_ALIVE[number]
-        lives = (alive + PRIOR_WEIGHT * expected) / (tried + PRIOR_WEIGHT)
-        hoped = math.sqrt(lives) if routine and gone == 0 else lives
-        loss = (1.0 - lives) * economics[INIT] * tried / (tried + 4.0)
-        worth = INTERVALS[number] * hoped / (each + loss)
-        if worth > found:
-            best, found = number, worth
-            routine = alive >= ROUTINE
-    return best
-
-
-def _lasting_gaps(state: Any, age: float) -> float:
-    """How many gaps are known, the prior's included, that last for longer than `age` seconds."""
-    total = PRIOR_GAPS / 2 + 1e-12  # it may never end
-    for number in range(GAPS - 1, -1, -1):
-        begins = EDGES[number]
-        ends = EDGES[number + 1]
-        if ends <= age:
-            break
-        weight = state[GAP + number] + PRIOR_GAPS / GAPS
-        total += weight * (ends - max(begins, age)) / (ends - begins)
-    return float(total)
-
-
-def _ending_gaps(state: Any, low: float, high: float) -> float:
-    """How many of them end between `low` and `high` seconds."""
-    part = 0.0
-    for number in range(GAPS - 1, -1, -1):
-        begins = EDGES[number]
-        ends = EDGES[number + 1]
-        if ends <= low:
-            break
-        inside = min(ends, high) - max(begins, low)
-        if inside > 0:
-            part += (state[GAP + number] + PRIOR_GAPS / GAPS) * inside / (ends - begins)
-    return part
-
-
-def _within(state: Any, age: float, low: float, high: float) -> float:
-    """The chance that a gap that has lasted for `age` ends between `low` and `high` seconds."""
-    return _ending_gaps(state, max(low, age), high) / _lasting_gaps(state, age)
-
-
-def _cold_rate(state: Any, idle: float) -> float:
-    """Gaps longer than T, each second: how many cold starts there are without pings."""
-    gaps = 0.0
-    for number in range(GAPS):
-        begins = EDGES[number]
-        ends = EDGES[number + 1]
-        if ends > idle:
-            gaps += state[GAP + number] * min(1.0, (ends - idle) / (ends - begins))
-    return float(gaps / (state[KNOWN] - state[BEGUN] + HOUR))
 
 
 def _adjust(state: Any, now: float, economics: Sequence[float]) -> None:
     """Bring the value of a cold start nearer to what the goal needs."""
     if economics[GOAL] == BY_BUDGET:
-        hours = (now - state[BEGUN]) / HOUR + 6.0
+        hours = (now - state[BEGUN]) / HOUR + ADVANCE_HOURS
         allowed = economics[AMOUNT] / 720.0 * hours
         pace = state[SPENT] / allowed
         state[VALUE] = DEFAULT_VALUE * min(math.exp(4.0 * (0.5 - pace)), 100.0) if pace < 1 else 0.0
@@ -189,78 +99,172 @@ def _adjust(state: Any, now: float, economics: Sequence[float]) -> None:
         state[VALUE] = DEFAULT_VALUE * min(max(rate / economics[AMOUNT], 0.01), 100.0)
 
 
-def _pool(state: Any, now: float, seconds: float, economics: Sequence[float]) -> tuple[int, float]:
-    """How many environments are worth a ping, and what those beside the first gain in dollars.
+def _is_told(state: Any, economics: Sequence[float]) -> bool:
+    """Whether uses are told as they come, so that a look costs something with a wave alone."""
+    return bool(state[INFORMED] > 0 and economics[LOG_LOOK] == 0)
 
-    By minutes that have shown more to be busy than in the idle lifetime before. One that is not
-    held yet costs an INIT, which is spread over as many pings as the function is known for.
+
+def _since(state: Any, band: int) -> float:
+    """From when on a band has not been used; for the first one from when on it is watched."""
+    if band > 0:
+        return float(state[BAND_USE + band])
+    return float(state[LAST_USE] if state[LAST_USE] > NEVER else state[BEGUN])
+
+
+def _kept(state: Any, band: int, seconds: float) -> float:
+    """Until when a band lives, by what is known."""
+    used = state[LAST_USE] if band == 0 else state[BAND_USE + band]
+    return float(max(used, state[BAND_WAVE + band]) + seconds + MARGIN)
+
+
+def _wave(top: int, economics: Sequence[float]) -> float:
+    """Dollars for a wave that reaches up to this band."""
+    if top == 0:
+        return float(economics[PING])
+    return float((LEVELS[top + 1] + EXTRA_HELD) * economics[HELD])
+
+
+def _gain(
+    state: Any,
+    top: int,
+    times: tuple[float, float, float],
+    looked: bool,
+    economics: Sequence[float],
+) -> float:
+    """Dollars that waves up to a band gain from a moment on, for the best number of them in a row.
+
+    times: when the first is sent, and how many seconds after that the next. looked: whether the
+    look at which the first is sent is paid for already.
     """
-    lives = seconds + MARGIN
-    watched = state[READ_AT] - state[BEGUN]
-    extra = economics[INIT] / min(max(watched / seconds, 1.0), MOST_PINGS)
-    best, gain, found = 1, -EXTRA_HELD * economics[HELD], 0.0
-    for band in range(1, BANDS):
-        more = LEVELS[band + 1] - LEVELS[band]
-        gain += state[VALUE] * state[BAND_COLD + band] / (watched + HOUR) * seconds
-        gain -= more * economics[HELD]
-        held = LEVELS[band + 1] <= state[WAVE_SIZE] and now <= state[WAVE_AT] + lives
-        if not held and now > state[BAND_USE + band] + lives:
-            gain -= more * extra
-        if gain > found:
-            best, found = LEVELS[band + 1], gain
-    return best, found
-
-
-def _chain_gain(state: Any, covered: float, seconds: float, economics: Sequence[float]) -> float:
-    """Dollars that each ping gains from `covered` on, for the best number of them in a row."""
-    age = state[KNOWN] - (state[LAST_USE] if state[LAST_USE] > NEVER else state[BEGUN])
-    since = state[KNOWN] - age
-    each = economics[PING] + _look(state, economics)
-    gaps = _lasting_gaps(state, age)
-    before = _ending_gaps(state, age, covered - since) / gaps
-    rate = _cold_rate(state, seconds + MARGIN)
-    best, chance, low = -math.inf, 0.0, max(covered - since, age)
-    for step in range(1, STEPS + 1):
-        high = covered - since + step * seconds
-        chance += _ending_gaps(state, low, high) / gaps
-        low = max(low, high)
-        gain = state[VALUE] * (chance + before * rate * step * seconds) - step * each
-        best = max(best, gain / step)
+    start, seconds, slack = times
+    told = _is_told(state, economics)
+    look, wave = look_price(state, economics), _wave(top, economics)
+    tails, worths, lows = [0.0] * (top + 1), [0.0] * (top + 1), [start] * (top + 1)
+    for band in range(top + 1):
+        kept = _kept(state, band, seconds)
+        if _since(state, band) <= NEVER:
+            continue
+        gaps = _gaps_now(state, band)
+        worths[band] = state[VALUE] * _depth(state, band) / gaps
+        lows[band] = max(kept, start, state[KNOWN])
+        age = lows[band] - _since(state, band)
+        tails[band] = lasting_gaps(state, GAP + band * GAPS, age) - PRIOR_ENDLESS
+    known, gaps = max(state[KNOWN], _since(state, top)), _gaps_now(state, top)
+    best, total, before, unused = -math.inf, 0.0, 1.0, gaps
+    for step in range(STEPS):
+        moment = start + step * seconds
+        unused -= _ended_gaps(state, top, known, moment)
+        known, lasts = max(known, moment), unused / gaps
+        if told:
+            total -= (wave + look) * lasts
+        elif step == 0 and looked:
+            total -= wave
+        else:
+            total -= look * before + wave * lasts
+        before, left, until = lasts, 0.0, moment + seconds + MARGIN
+        for band in range(top + 1):
+            if worths[band] > 0 and until > lows[band]:
+                found = _ended_gaps(state, band, lows[band], until)
+                lows[band] = until
+                tails[band] -= found
+                total += worths[band] * found
+            if step == 0 and band < top and start < _kept(state, band, seconds) - MARGIN - slack:
+                tails[band] = worths[band] = 0.0  # it has waves of its own, later
+            left += worths[band] * tails[band]
+        best = max(best, total)
+        if total + left <= best:
+            break
     return best
 
 
-def _touched(state: Any, size: int) -> float:
-    """When the environments were used last, by what is known."""
-    return float(state[WAVE_AT] if size > 1 else max(state[WAVE_AT], state[LAST_USE]))
+def _gaps_now(state: Any, band: int) -> float:
+    """How many of a band's gaps last for as long as the one of now is known to."""
+    age = max(state[KNOWN] - max(_since(state, band), state[BEGUN]), 0.0)
+    return lasting_gaps(state, GAP + band * GAPS, age)
+
+
+def _ended_gaps(state: Any, band: int, low: float, high: float) -> float:
+    """How many of a band's gaps would end the one of now between two moments."""
+    since = max(_since(state, band), state[BEGUN])
+    if high <= low:
+        return 0.0
+    return ending_gaps(state, GAP + band * GAPS, low - since, high - since)
+
+
+def _aware_gain(state: Any, band: int, seconds: float, economics: Sequence[float]) -> float:
+    """Dollars that a look gains because a band may have been used again, and be about to be
+    forgotten: what pings in a row gain then, times how often that is.
+    """
+    first, often = GAP + band * GAPS, 0.0
+    for number in range(bin_of(seconds) + 1, GAPS):
+        often += state[first + number]
+    often *= seconds / (state[KNOWN] - state[BEGUN] + HOUR)
+    if often <= 0:
+        return 0.0
+    gaps = lasting_gaps(state, first, seconds)
+    worth = state[VALUE] * _depth(state, band) / gaps
+    look, wave = look_price(state, economics), _wave(band, economics)
+    best, total, before, unused, age = 0.0, look, 1.0, gaps, seconds
+    for step in range(1, STEPS):
+        moment = step * seconds
+        unused -= ending_gaps(state, first, age, moment)
+        warm = ending_gaps(state, first, moment + MARGIN, moment + MARGIN + seconds)
+        total += worth * warm - look * before - wave * unused / gaps
+        best = max(best, total)
+        if total + worth * (unused - PRIOR_ENDLESS) <= best:
+            break
+        age, before = moment, unused / gaps
+    return float(min(often, 1.0) * best)
+
+
+def _depth(state: Any, band: int) -> float:
+    """How many environments of a band a use needs, on average."""
+    if state[BAND_USES + band] == 0:
+        return 1.0
+    return float(state[BAND_DEPTH + band] / state[BAND_USES + band])
+
+
+def _best_wave(state: Any, now: float, seconds: float, economics: Sequence[float]) -> int:
+    """The band up to which a wave pays now; -1 for none."""
+    best, found, init, slack = -1, 0.0, 0.0, EARLY
+    for band in range(int(state[TOP]) + 1):
+        kept = _kept(state, band, seconds)
+        if now > kept:
+            init += (LEVELS[band + 1] - LEVELS[band]) * economics[INIT]
+        elif now >= kept - MARGIN - EARLY:
+            slack = RIDE * seconds  # there is a wave anyway
+        if now < kept - MARGIN - slack:
+            continue
+        gain = _gain(state, band, (now, seconds, slack), True, economics) - init
+        if gain > found:
+            best, found = band, gain
+    return best
+
+
+def _busy(state: Any) -> float:
+    """How many environments users are likely to have when a wave is sent."""
+    if state[INFORMED] > 0:
+        return float(state[WORKED] / (state[KNOWN] - state[BEGUN] + HOUR))
+    return float(state[BUSY])
 
 
 def choose(state: Any, now: float, economics: Sequence[float]) -> int:
     """How many pings to send now; 0 for none. `plan` comes next, and `hear` before it."""
     _adjust(state, now, economics)
-    state[SPENT] += _look(state, economics)
+    state[SPENT] += look_price(state, economics)
     seconds = INTERVALS[interval(state, economics)]
-    size, gain = _pool(state, now, seconds, economics)
-    touched = _touched(state, size)
-    expires = touched + seconds + MARGIN
-    alive = now <= expires
-    if now < touched + seconds - EARLY:
+    alive = now <= _kept(state, 0, seconds)
+    top = _best_wave(state, now, seconds, economics)
+    if top < 0 and state[APPOINTED] == now:
+        top = 0
+    if top < 0:
         return 0
-    gain += _chain_gain(state, expires if alive else now, seconds, economics)
-    if not alive and state[APPOINTED] != now:
-        # An INIT has to be earned back in as much time as the function has been known for.
-        lasting = (state[KNOWN] - state[BEGUN]) / seconds
-        if state[LAST_USE] <= NEVER and lasting * seconds < SOON:
-            lasting = PRIOR_LASTING / seconds
-            gain = state[VALUE] * PRIOR_SAVED / PRIOR_HOURS * seconds / HOUR
-            gain -= economics[PING] + _look(state, economics)
-        gain = gain * min(lasting, MOST_PINGS) - economics[INIT]
-    if gain <= 0 and state[APPOINTED] != now:
-        return 0
-    state[WAVE_AT] = now
-    state[WAVE_SIZE] = float(size)
-    state[LARGEST] = max(state[LARGEST], state[WAVE_SIZE])
+    size = LEVELS[top + 1]
+    for band in range(top + 1):
+        state[BAND_WAVE + band] = now
+    state[LARGEST] = max(state[LARGEST], float(size))
     if alive:
-        size = max(size - int(state[BUSY]), 1)
+        size = max(size - int(_busy(state)), 1)
     state[SPENT] += economics[PING] if size == 1 else size * economics[HELD]
     for at in range(SENTS - 1, 0, -1):
         state[SENT + at] = state[SENT + at - 1]
@@ -271,21 +275,40 @@ def choose(state: Any, now: float, economics: Sequence[float]) -> int:
 def plan(state: Any, now: float, economics: Sequence[float]) -> float:
     """The moment of the next look; it is set down whether that is to read or to ping."""
     seconds = INTERVALS[interval(state, economics)]
-    size, gain = _pool(state, now, seconds, economics)
-    due = _touched(state, size) + seconds
-    gain += _chain_gain(state, due + MARGIN, seconds, economics) if due > now else 0.0
-    state[COVERED] = 1.0 if due > now and gain > 0 else 0.0
+    due = math.inf
+    for band in range(int(state[TOP]) + 1):
+        moment = _kept(state, band, seconds) - MARGIN
+        if now < moment < due and _pays(state, band, (moment, seconds, RIDE * seconds), economics):
+            due = moment
+    state[COVERED] = 1.0 if due < math.inf else 0.0
     known = now if state[INFORMED] > 0 else state[READ_AT] + economics[DELAY]
     ask = known + _until_read(state, economics)
     state[ASK_AT] = ask
     state[APPOINTED] = NEVER
     if state[COVERED] > 0:
         return float(max(due, now + 60.0))
-    moment = _appointment(state, max(due, now) + 60.0, seconds, economics)
+    least = max(_kept(state, 0, seconds) - MARGIN, now) + 60.0
+    moment = _appointment(state, least, seconds, economics)
     if moment < ask:
         state[APPOINTED] = moment
         return moment
     return float(max(ask, now + 60.0))
+
+
+def _pays(
+    state: Any, band: int, times: tuple[float, float, float], economics: Sequence[float]
+) -> bool:
+    """Whether it pays to look when a band is about to be forgotten."""
+    gain = _gain(state, band, times, False, economics)
+    if gain <= 0 and not _is_told(state, economics):
+        used = _ended_gaps(state, band, state[KNOWN], times[0]) / _gaps_now(state, band)
+        gain += used * _aware_gain(state, band, times[1], economics)
+    return gain > 0
+
+
+def _within(state: Any, age: float, low: float, high: float) -> float:
+    """The chance that a gap that has lasted for `age` ends between `low` and `high` seconds."""
+    return ending_gaps(state, GAP, max(low, age), high) / lasting_gaps(state, GAP, age)
 
 
 def _appointment(state: Any, least: float, seconds: float, economics: Sequence[float]) -> float:
@@ -293,7 +316,7 @@ def _appointment(state: Any, least: float, seconds: float, economics: Sequence[f
     if state[LAST_USE] <= NEVER:
         return math.inf
     age = state[KNOWN] - state[LAST_USE]
-    price = economics[PING] + _look(state, economics) + economics[INIT]
+    price = economics[PING] + look_price(state, economics) + economics[INIT]
     best, moment = 0.0, math.inf
     for number in range(GAPS):
         begins = EDGES[number]
@@ -322,7 +345,7 @@ def _until_read(state: Any, economics: Sequence[float]) -> float:
         saved += state[BAND_COLD + band]
     hours = (state[READ_AT] - state[BEGUN]) / HOUR + PRIOR_HOURS
     worth = max(state[VALUE] * saved / hours * READ_SHARE, 1e-12)
-    price = _look(state, economics)
+    price = look_price(state, economics)
     if state[INFORMED] == 0:
         price += economics[READ]
     least = LEAST_READ

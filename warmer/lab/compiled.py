@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-from warmer.fleet import evidence, hazard, survival
+from warmer.fleet import evidence, gaps, hazard, interval, survival
 
 __all__ = ["compiled", "inlined"]
 
@@ -20,7 +20,9 @@ def _digest() -> str:
     """Of all sources that compiled functions of other files are made of."""
     here = Path(__file__).parent
     sources = [here / name for name in ("state.py", "pool.py", "online.py")]
-    sources += [Path(str(module.__file__)) for module in (survival, evidence, hazard)]
+    sources += [
+        Path(str(module.__file__)) for module in (survival, gaps, evidence, interval, hazard)
+    ]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 

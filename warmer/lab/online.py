@@ -9,7 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from warmer.fleet import evidence, hazard, survival
+from warmer.fleet import evidence, gaps, hazard, interval, survival
 from warmer.lab.compiled import compiled
 from warmer.lab.pool import advance, finish, logged, send_wave
 from warmer.lab.state import (
@@ -29,7 +29,8 @@ __all__ = ["run_auto"]
 
 def _compiled_module() -> dict[str, Any]:
     """The policy's functions, calling each other compiled; the modules do not change."""
-    names = {**vars(survival), **vars(evidence), **vars(hazard)}
+    modules = (survival, gaps, evidence, interval, hazard)
+    names = {name: value for module in modules for name, value in vars(module).items()}
     for name, value in list(names.items()):
         if isinstance(value, FunctionType):
             twin = FunctionType(value.__code__, names, name, value.__defaults__)

@@ -1,0 +1,76 @@
+"""How often to ping: the interval that covers most time for the money, by what is known of T.
+
+Plain floats, and no imports but `math`: the warmer runs it as it stands, and the simulator
+(`warmer.lab.online`) compiles this same source.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from warmer.fleet.evidence import (
+    ALIVE,
+    BEFORE_SIZE,
+    DEAD,
+    INFORMED,
+    INIT,
+    INTERVAL,
+    LOG_LOOK,
+    LOOK,
+    PING,
+)
+from warmer.fleet.survival import COUNT as LIVES
+from warmer.fleet.survival import LIFETIMES, PRIOR_ALIVE, PRIOR_WEIGHT
+
+__all__ = ["INTERVALS", "MARGIN", "interval", "look_price"]
+
+MARGIN = 30.0
+INTERVALS = tuple(seconds - MARGIN for seconds in LIFETIMES)
+"""After which idle time to ping, half a minute before a lifetime ends."""
+
+
+def look_price(state: Any, economics: Sequence[float]) -> float:
+    """Dollars for a look, and for reading the logs with it where those are what tells."""
+    return float(economics[LOOK] + (economics[LOG_LOOK] if state[INFORMED] > 0 else 0.0))
+
+
+def interval(state: Any, economics: Sequence[float]) -> int:
+    """The number of the interval that covers most time for the money, by what is known of T."""
+    if state[INTERVAL] == 0:
+        state[INTERVAL] = 1.0 + _best_interval(state, economics)
+    return int(state[INTERVAL]) - 1
+
+
+def _best_interval(state: Any, economics: Sequence[float]) -> int:
+    """By what each would cost a second, INITs included.
+
+    One that has never failed is taken for better than it is likely to be, once what it would save,
+    over as many waves as have been, is more than the INITs that it may cost.
+    """
+    each = economics[PING] + look_price(state, economics)
+    best, found, lives, prior, lived = 0, 0.0, 1.0, 1.0, 0.0
+    later, gone = 0.0, 0.0
+    risked = max(state[BEFORE_SIZE], 1.0) * economics[INIT]
+    for number in range(LIVES):
+        later += state[ALIVE + number]
+    for number in range(LIVES):
+        # Who lived longer had lived through this; who was gone sooner had not.
+        alive = later
+        later -= state[ALIVE + number]
+        gone += state[DEAD + number]
+        tried = alive + gone
+        expected = lives * PRIOR_ALIVE[number] / prior
+        prior = PRIOR_ALIVE[number]
+        lives = (alive + PRIOR_WEIGHT * expected) / (tried + PRIOR_WEIGHT)
+        hoped = lives
+        saved = lived * each * (1.0 - INTERVALS[best] / INTERVALS[number])
+        if gone == 0 and lives * saved > (1.0 - lives) * risked:
+            hoped = math.sqrt(lives)
+        loss = (1.0 - lives) * economics[INIT] * tried / (tried + 4.0)
+        worth = INTERVALS[number] * hoped / (each + loss)
+        if worth > found:
+            best, found = number, worth
+            lived = alive
+    return best
