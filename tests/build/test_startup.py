@@ -21,6 +21,7 @@ from infra.build.target import BuildTarget
 from infra.cloud.runtime import runtime_python
 from infra.cloud.sam import PROJECT
 from tests.build.conftest import HERE
+from tests.page_cache import is_cached
 from warmer.startup import START_NAME
 from warmer.telemetry import NAMESPACE_VARIABLE
 
@@ -204,18 +205,11 @@ def test_pages_that_a_start_touches_are_in_the_page_cache_soon(
     try:
         assert run(copy, "import warmer; print('done')") == "done"
         deadline = time.monotonic() + 20
-        while not all(_is_cached(descriptor, offset) for offset, _ in ranges):
+        while not all(is_cached(descriptor, offset) for offset, _ in ranges):
             assert time.monotonic() < deadline
             time.sleep(0.01)
     finally:
         os.close(descriptor)
-
-
-def _is_cached(descriptor: int, offset: int) -> bool:
-    try:
-        return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
-    except BlockingIOError:
-        return False
 
 
 def test_pages_are_whole_blocks_of_files_in_the_package_and_far_from_all_of_them(

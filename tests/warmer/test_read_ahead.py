@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.page_cache import is_cached
 from warmer.read_ahead import ask_for, read_ahead
 
 SIZE = 20 << 20  # more than one request of the largest read-ahead that disks commonly have, 8 MB
@@ -35,15 +36,8 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _is_cached(descriptor: int, offset: int) -> bool:
-    try:
-        return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
-    except BlockingIOError:
-        return False
-
-
 def _missing(descriptor: int, offsets: range) -> int:
-    return sum(not _is_cached(descriptor, offset) for offset in offsets)
+    return sum(not is_cached(descriptor, offset) for offset in offsets)
 
 
 def test_a_file_that_was_read_ahead_is_in_the_page_cache(evicted: Path) -> None:
@@ -67,7 +61,7 @@ def test_a_file_that_is_not_there_keeps_no_other_from_being_read(evicted: Path) 
     """Nor does a folder: who needs them says what is wrong."""
     read_ahead([str(evicted.parent / "missing"), str(evicted.parent), str(evicted)])
     with _opened(evicted) as descriptor:
-        assert _is_cached(descriptor, SIZE - 1)
+        assert is_cached(descriptor, SIZE - 1)
 
 
 def test_a_file_that_becomes_shorter_meanwhile_is_read_as_far_as_it_goes(
@@ -85,13 +79,26 @@ def test_a_file_that_becomes_shorter_meanwhile_is_read_as_far_as_it_goes(
     assert evicted.stat().st_size == 8192
 
 
+def _counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What is sent from now on: how many bytes were asked for, each time."""
+    sent: list[int] = []
+
+    def count(_sink: int, _descriptor: int, _offset: int, asked: int) -> int:
+        sent.append(asked)
+        return asked
+
+    monkeypatch.setattr(os, "sendfile", count)
+    return sent
+
+
 def test_a_file_that_is_in_the_page_cache_is_not_read_again(
     evicted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That would take processor time, which small functions have little of."""
     evicted.read_bytes()
-    monkeypatch.delattr(os, "sendfile")
+    sent = _counted(monkeypatch)
     read_ahead([str(evicted)])
+    assert sent == []
 
 
 def test_a_system_without_the_call_does_nothing(
@@ -100,5 +107,7 @@ def test_a_system_without_the_call_does_nothing(
     """As macOS: not even with a descriptor that is none."""
     for call in ("posix_fadvise", "RWF_NOWAIT"):
         monkeypatch.delattr(os, call)
+    sent = _counted(monkeypatch)
     read_ahead([str(evicted)])
     ask_for(-1, 0, SIZE)
+    assert sent == []
