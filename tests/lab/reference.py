@@ -50,8 +50,11 @@ class Reference:
     billed_ms: list[int] = field(default_factory=list)
     collisions: int = 0
 
-    def invoke(self, now: float, run: float, hold: float | None = None) -> None:
-        """A request that runs for `run` seconds, or a ping that is held for `hold` at least."""
+    def invoke(self, now: float, run: float, hold: float | None = None) -> float:
+        """A request that runs for `run` seconds, or a ping that is held for `hold` at least.
+
+        Returns when it ends.
+        """
         number = len(self.cold)
         is_ping = hold is not None
         idle = [e for e in self.environments if e.busy_until <= now and e.alive(now)]
@@ -76,6 +79,7 @@ class Reference:
         self.cold.append(not idle)
         self.is_ping.append(is_ping)
         self.billed_ms.append(math.ceil(busy * 1000 - 1e-6))
+        return used.busy_until
 
     def idle_until(self, end: float) -> float:
         """Seconds that all environments were idle up to `end`."""

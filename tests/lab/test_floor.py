@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warmer.lab.pool import run_waves
 from warmer.lab.state import COLD_REQUESTS, Draws, Requests, Waves, new_pool
+from warmer.lab.waves import run_waves
 
 INIT, SERVICE, IDLE, PING = 0.8, 0.05, 600.0, 0.002
 
@@ -20,7 +20,7 @@ def _cold(times: list[float], pings: list[float]) -> int:
     requests = Requests(np.array(times), np.full(len(times), SERVICE))
     waves = Waves(np.array(sorted(pings)), np.ones(len(pings), np.int64))
     pool = new_pool(32)
-    assert run_waves(pool, requests, draws, waves, np.array([PING, 0.0]), 1e6)
+    assert run_waves(pool, requests, draws, waves, np.array([PING, 0.0, math.inf]), 1e6)
     return int(pool.counts[COLD_REQUESTS])
 
 

@@ -11,7 +11,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.lab.reference import Reference
-from warmer.lab.pool import run_waves
 from warmer.lab.state import (
     COLD_PINGS,
     COLD_REQUESTS,
@@ -27,6 +26,7 @@ from warmer.lab.state import (
     Waves,
     new_pool,
 )
+from warmer.lab.waves import run_waves
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Case:
     choice: list[float]
     ping: float = 0.01
     hold: float = 0.05
+    number: float = math.inf
     end: float = 100.0
 
 
@@ -58,7 +59,8 @@ def simulate(case: Case, places: int = 64) -> Pool | None:
         _array([at for at, _ in case.waves]), np.array([n for _, n in case.waves], dtype=np.int64)
     )
     draws = Draws(*(_array(x) for x in (case.init, case.idle, case.lifetime, case.choice)))
-    done = run_waves(pool, requests, draws, waves, _array([case.ping, case.hold]), case.end)
+    timing = _array([case.ping, case.hold, case.number])
+    done = run_waves(pool, requests, draws, waves, timing, case.end)
     return pool if done else None
 
 
@@ -68,20 +70,36 @@ def replay(case: Case) -> Reference:
     def cycled(values: list[float]) -> list[float]:
         return [values[number % len(values)] for number in range(count)]
 
-    count = len(case.requests) + sum(size for _, size in case.waves)
+    count = len(case.requests) + sum(size + 2 for _, size in case.waves)
     reference = Reference(
         cycled(case.init),
         cycled(case.idle),
         cycled(case.lifetime),
         cycled(case.choice) if case.choice else None,
     )
-    events = [(at, 0, run, 0) for at, run in case.requests]
-    events += [(at, 1, case.ping, size) for at, size in case.waves]
-    for at, is_wave, run, size in sorted(events, key=lambda event: event[:2]):
+    events = [(at, 0.0, run, 0) for at, run in case.requests]
+    events += [(at, 1.0, case.ping, size) for at, size in case.waves]
+    events.sort(key=lambda event: event[:2])
+    wave_at = -math.inf
+    while events:
+        at, is_wave, run, size = events.pop(0)
         if not is_wave:
             reference.invoke(at, run)
-        for _ in range(size):
-            reference.invoke(at, run, case.hold if size > 1 else 0.0)
+            continue
+        size = int(min(size, case.number))
+        if at < wave_at:  # one run of the warmer after the other
+            events.append((wave_at, 0.75, run, size))
+            events.sort(key=lambda event: event[:2])
+        elif size > 1 and not any(reference.is_ping):
+            wave_at = reference.invoke(at, run, 0.0)
+            events.append((wave_at, 0.5, run, size))
+            events.sort(key=lambda event: event[:2])
+        else:
+            wave_at = at
+            for _ in range(size):
+                reference.invoke(at, run, case.hold if size > 1 else 0.0)
+            if size > 1:
+                reference.invoke(at, run, 0.0)
     return reference
 
 
@@ -105,6 +123,7 @@ def cases(draw: st.DrawFn) -> Case:
         choice=draw(st.lists(st.floats(0, 1), max_size=50)),
         ping=draw(st.sampled_from([0.001, 0.01, 2.0])),
         hold=draw(st.sampled_from([0.0, 0.05, 5.0])),
+        number=draw(st.sampled_from([1.0, 2.0, math.inf])),
         end=draw(st.sampled_from([100.0, 130.0])),
     )
 
@@ -156,5 +175,5 @@ def test_a_wave_of_overlapping_pings_holds_as_many_environments() -> None:
 def test_too_few_places_are_reported() -> None:
     """A pool that is too small says so instead of losing a request."""
     case = Case([(0.0, 9.0)] * 3, [(1.0, 2)], [0.0], [1.0], [9.0], [])
-    assert simulate(case, places=4) is None
-    assert simulate(case, places=5) is not None
+    assert simulate(case, places=5) is None
+    assert simulate(case, places=6) is not None

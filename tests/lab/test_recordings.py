@@ -10,8 +10,8 @@ import pytest
 
 from infra.bench.policy_recording import Call, Recording, Round, record
 from tests.lab.reference import Reference
-from warmer.lab.pool import run_waves
 from warmer.lab.state import COLD_REQUESTS, INVOCATIONS, Draws, Requests, Waves, new_pool
+from warmer.lab.waves import run_waves
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").glob("*.json"))
 RUNTIME = Path(__file__).resolve().parents[2] / ".tools" / "runtime"
@@ -36,7 +36,7 @@ def simulated(recording: Recording) -> list[int]:
     counts = []
     for until in requests.times:
         pool = new_pool(32)
-        assert run_waves(pool, requests, draws, nothing, np.array([0.0, 0.0]), float(until))
+        assert run_waves(pool, requests, draws, nothing, np.array([0.0, 0.0, inf]), float(until))
         counts.append(int(pool.counts[COLD_REQUESTS]))
         assert pool.counts[INVOCATIONS] == len(counts)
     return counts

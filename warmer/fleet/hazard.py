@@ -76,9 +76,6 @@ PRIOR_SAVED = 0.5
 STEPS = 96
 """How many pings in a row are weighed together, at most: the first may pay by the last alone."""
 
-EXTRA_HELD = 2.0
-"""A wave of more than one has a probe and a spare besides (`warmer.fleet.forecast`)."""
-
 EARLY = 60.0
 RIDE = 1 / 3
 """A band whose time is to come within this part of an interval may go with a wave before."""
@@ -119,9 +116,12 @@ def _kept(state: Any, band: int, seconds: float) -> float:
 
 def _wave(top: int, economics: Sequence[float]) -> float:
     """Dollars for a wave that reaches up to this band."""
-    if top == 0:
-        return float(economics[PING])
-    return float((LEVELS[top + 1] + EXTRA_HELD) * economics[HELD])
+    return _price_of(LEVELS[top + 1], economics)
+
+
+def _price_of(size: int, economics: Sequence[float]) -> float:
+    """Dollars for a wave of so many; with more than one there is a spare, which is not held."""
+    return float(economics[PING] if size == 1 else size * economics[HELD] + economics[PING])
 
 
 def _gain(
@@ -262,10 +262,11 @@ def choose(state: Any, now: float, economics: Sequence[float]) -> int:
     size = LEVELS[top + 1]
     for band in range(top + 1):
         state[BAND_WAVE + band] = now
-    state[LARGEST] = max(state[LARGEST], float(size))
+    spare = 1 if size > 1 else 0
+    state[LARGEST] = max(state[LARGEST], float(size + spare))
     if alive:
         size = max(size - int(_busy(state)), 1)
-    state[SPENT] += economics[PING] if size == 1 else size * economics[HELD]
+    state[SPENT] += _price_of(size, economics)
     for at in range(SENTS - 1, 0, -1):
         state[SENT + at] = state[SENT + at - 1]
     state[SENT] = now

@@ -8,13 +8,11 @@ import numpy as np
 
 from warmer.errors import ConfigurationError
 from warmer.fleet.economics import Economics
-from warmer.fleet.forecast import EXTRA_PINGS
 from warmer.fleet.price import PRICES, Bill, Prices
 from warmer.fleet.run_price import LOG_LINE_MS, LOG_MS, MEMORY_MB, MOVE_MS, RUN_MS, RunPrice
 from warmer.lab.scenario import Scenario
 from warmer.lab.simulation import Counted
 from warmer.lab.state import (
-    LARGE_WAVES,
     LOG_LINES,
     LOG_LOOKS,
     LOOKS,
@@ -69,8 +67,6 @@ class Cost:
     def bill(self, counted: Counted, scenario: Scenario, days: float, remembers: bool) -> Bill:
         """Dollars for a month of 30 days, in which all goes on as in these `days`.
 
-        A wave of more than one is paid for with its probe and its spare, held as long as the rest.
-
         remembers: whether the policy chooses when to look, so that runs move their schedule, and
             remembers what it learns.
         """
@@ -79,21 +75,19 @@ class Cost:
         if scenario.uses == "told" and remembers:
             counts[[LOOKS, LOG_LOOKS, LOG_LINES]] = counts[WAVES], 0, 0
         pings, looks, reads = (int(counts[at]) for at in (PINGS, LOOKS, READS))
-        extra = EXTRA_PINGS * int(counts[LARGE_WAVES])
         billed_ms = float(counted.seconds[:, PING_BILLED_MS].sum())
-        billed_ms += extra * np.ceil(scenario.hold_seconds * 1000)
         functions = len(counted.counts)
         runs = looks / self.functions_a_run
         if remembers:
             # Each function looks when it likes: a run is shared within a minute, no further.
             warmers = max(1.0, functions / self.functions_a_run)
             runs = max(runs, min(looks, days * 1440 * warmers))
-        logged = (pings + extra) * run.ping_log() + int(counts[WAVES]) * run.wave_log()
+        logged = pings * run.ping_log() + int(counts[WAVES]) * run.wave_log()
         log_looks = run.log_looks(
             int(counts[LOG_LOOKS]), int(counts[LOG_LINES]), looks / runs if runs else 1.0
         )
         return Bill(
-            pings=month * self.prices.invokes(pings + extra, billed_ms, scenario.memory_mb),
+            pings=month * self.prices.invokes(pings, billed_ms, scenario.memory_mb),
             runs=month * runs * run.run(moves=remembers),
             reads=month * reads * self.prices.metric_read,
             log_reads=month * log_looks,

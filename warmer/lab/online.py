@@ -11,7 +11,7 @@ import numpy as np
 
 from warmer.fleet import evidence, gaps, hazard, interval, survival
 from warmer.lab.compiled import compiled
-from warmer.lab.pool import advance, finish, logged, send_wave
+from warmer.lab.pool import advance, finish, logged
 from warmer.lab.state import (
     LOOKS,
     READS,
@@ -23,6 +23,7 @@ from warmer.lab.state import (
     Pool,
     Requests,
 )
+from warmer.lab.waves import send_wave
 
 __all__ = ["run_auto"]
 
@@ -89,9 +90,10 @@ def run_auto(
         first_look = False
         hold = _choose(state, moment, economics)
         if hold > 0:
-            if not send_wave(pool, draws, now, hold, timing, replies):
+            rows = send_wave(pool, requests, draws, now, hold, timing, replies)
+            if rows < 0:
                 return False
-            _hear(state, moment, replies, hold, economics)
+            _hear(state, moment, replies, rows, economics)
         now = max(min(_plan(state, moment, economics) - origin, now + clock[3]), now + 1e-3)
     if not advance(pool, requests, draws, end):
         return False
@@ -101,4 +103,4 @@ def run_auto(
 
 def scratch() -> tuple[Floats, Floats]:
     """Room that `run_auto` needs."""
-    return np.zeros(evidence.STATE), np.zeros((max(evidence.LEVELS), REPLY_FIELDS))
+    return np.zeros(evidence.STATE), np.zeros((max(evidence.LEVELS) + 2, REPLY_FIELDS))

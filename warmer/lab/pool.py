@@ -20,7 +20,6 @@ import numpy as np
 from warmer.lab.compiled import compiled, inlined
 from warmer.lab.state import (
     BUSY,
-    COLD_PINGS,
     COLD_REQUESTS,
     COLLISIONS,
     CURSOR,
@@ -28,24 +27,10 @@ from warmer.lab.state import (
     IDLE,
     IDLE_TIME,
     INVOCATIONS,
-    LARGE_WAVES,
     LOG_LINES,
     LOG_LOOKS,
-    LOOKS,
     MOST_LINES,
-    PING_BILLED_MS,
-    PING_INIT,
-    PING_TIME,
-    PINGS,
     PINGS_BUSY,
-    READS,
-    REPLY_AGE,
-    REPLY_FIELDS,
-    REPLY_IDLE,
-    REPLY_INIT,
-    REPLY_LAST_REQUEST,
-    REPLY_NEW,
-    REPLY_REQUESTS,
     REQUEST_BILLED_MS,
     REQUEST_INIT,
     TOLD,
@@ -54,15 +39,23 @@ from warmer.lab.state import (
     USE_BUSY,
     USE_COLD,
     USE_FIELDS,
-    WAVES,
     Draws,
     Floats,
     Pool,
     Requests,
-    Waves,
 )
 
-__all__ = ["advance", "finish", "logged", "run_idle_reset", "run_waves", "send_wave"]
+__all__ = [
+    "advance",
+    "billed_ms",
+    "create",
+    "finish",
+    "logged",
+    "mark_peak",
+    "push",
+    "release",
+    "take",
+]
 
 
 @inlined
@@ -71,7 +64,7 @@ def _drawn(values: Floats, order: int) -> float:
 
 
 @inlined
-def _push(pool: Pool, end: float, order: int, place: int) -> None:
+def push(pool: Pool, end: float, order: int, place: int) -> None:
     """Add a running invocation to the heap, whose first ends first."""
     ends, orders, places = pool.busy_end, pool.busy_order, pool.busy_place
     at = pool.counts[BUSY]
@@ -110,7 +103,7 @@ def _pop(pool: Pool) -> None:
 
 
 @inlined
-def _release(pool: Pool, draws: Draws, now: float) -> None:
+def release(pool: Pool, draws: Draws, now: float) -> None:
     """All invocations that have ended by `now` leave their environments idle, or ended."""
     counts = pool.counts
     while counts[BUSY] > 0 and pool.busy_end[0] <= now:
@@ -144,7 +137,7 @@ def _discard(pool: Pool, at: int) -> None:
 
 
 @inlined
-def _take(pool: Pool, draws: Draws, order: int, now: float) -> int:
+def take(pool: Pool, draws: Draws, order: int, now: float) -> int:
     """The place of the idle environment that gets invocation `order`; -1 if none is idle."""
     counts = pool.counts
     at = counts[IDLE] - 1
@@ -168,7 +161,7 @@ def _take(pool: Pool, draws: Draws, order: int, now: float) -> int:
 
 
 @inlined
-def _create(pool: Pool, draws: Draws, order: int, now: float) -> int:
+def create(pool: Pool, draws: Draws, order: int, now: float) -> int:
     """The place of a new environment, made for invocation `order`."""
     pool.counts[FREE] -= 1
     place = pool.free_place[pool.counts[FREE]]
@@ -181,13 +174,14 @@ def _create(pool: Pool, draws: Draws, order: int, now: float) -> int:
 
 
 @inlined
-def _billed_ms(seconds: float) -> float:
+def billed_ms(seconds: float) -> float:
     """Whole milliseconds, up. A millionth below one is a rounding error, and not billed."""
     return math.ceil(seconds * 1000 - 1e-6)
 
 
 @inlined
-def _mark_peak(pool: Pool, now: float) -> None:
+def mark_peak(pool: Pool, now: float) -> None:
+    """Note how many are busy at once, where the highest of each minute is kept."""
     if len(pool.peaks) > 0:
         minute = min(max(int(now / 60), 0), len(pool.peaks) - 1)
         pool.peaks[minute] = max(pool.peaks[minute], pool.counts[BUSY])
@@ -205,13 +199,13 @@ def advance(pool: Pool, requests: Requests, draws: Draws, until: float) -> bool:
     at = counts[CURSOR]
     while at < len(times) and times[at] <= until:
         now, busy = times[at], services[at]
-        _release(pool, draws, now)
+        release(pool, draws, now)
         order = counts[INVOCATIONS]
-        place = _take(pool, draws, order, now)
+        place = take(pool, draws, order, now)
         if place < 0:
             if counts[BUSY] == places:
                 return False
-            place = _create(pool, draws, order, now)
+            place = create(pool, draws, order, now)
             counts[COLD_REQUESTS] += 1
             if at < len(pool.waited):
                 pool.waited[at] = pool.init[place]
@@ -222,66 +216,11 @@ def advance(pool: Pool, requests: Requests, draws: Draws, until: float) -> bool:
         counts[INVOCATIONS] = order + 1
         pool.served[place] += 1
         pool.ping[place] = False
-        seconds[REQUEST_BILLED_MS] += _billed_ms(busy)
-        _push(pool, now + busy, order, place)
-        _mark_peak(pool, now)
+        seconds[REQUEST_BILLED_MS] += billed_ms(busy)
+        push(pool, now + busy, order, place)
+        mark_peak(pool, now)
         at += 1
     counts[CURSOR] = at
-    return True
-
-
-@compiled
-def send_wave(
-    pool: Pool, draws: Draws, now: float, size: int, timing: Floats, replies: Floats
-) -> bool:
-    """Ping `size` environments at once; requests up to `now` must have been served.
-
-    Returns False when the pool has too few places, as `advance` does.
-
-    timing: seconds that a warm ping takes, and how long a wave of more than one holds its pings.
-    replies: a row for each ping, filled with what the reply tells (NaN for None);
-        no rows if nobody reads them.
-    """
-    counts, seconds = pool.counts, pool.seconds
-    _release(pool, draws, now)
-    if counts[BUSY] + size > len(pool.busy_end):
-        return False
-    hold = 0.0
-    counts[WAVES] += 1
-    if size > 1:
-        hold = timing[1]
-        counts[LARGE_WAVES] += 1
-    for index in range(size):
-        order = counts[INVOCATIONS]
-        place = _take(pool, draws, order, now)
-        new = place < 0
-        idle_seconds = math.nan
-        if new:
-            place = _create(pool, draws, order, now)
-            counts[COLD_PINGS] += 1
-            seconds[PING_INIT] += pool.init[place]
-            busy = max(pool.init[place] + timing[0], hold)
-        else:
-            busy = max(timing[0], hold)
-            idle_seconds = now - pool.since[place]
-        if len(replies) > 0:
-            row = replies[index]
-            row[REPLY_NEW] = 1.0 if new else 0.0
-            row[REPLY_IDLE] = idle_seconds
-            row[REPLY_AGE] = now - pool.born[place]
-            row[REPLY_INIT] = pool.init[place]
-            row[REPLY_REQUESTS] = pool.served[place]
-            last = pool.last_request[place]
-            row[REPLY_LAST_REQUEST] = now - last if last > -math.inf else math.nan
-        pool.served[place] = 0
-        pool.ping[place] = True
-        counts[INVOCATIONS] = order + 1
-        counts[PINGS] += 1
-        counts[PINGS_BUSY] += 1
-        seconds[PING_TIME] += busy
-        seconds[PING_BILLED_MS] += _billed_ms(busy)
-        _push(pool, now + busy, order, place)
-    _mark_peak(pool, now)
     return True
 
 
@@ -317,60 +256,7 @@ def logged(pool: Pool, requests: Requests, until: float) -> Floats:
 @compiled
 def finish(pool: Pool, draws: Draws, end: float) -> None:
     """Count the idle time of all environments up to `end`, in seconds. The pool is used up then."""
-    _release(pool, draws, end)
+    release(pool, draws, end)
     for at in range(pool.counts[IDLE]):
         place = pool.idle_place[at]
         pool.seconds[IDLE_TIME] += max(0.0, min(pool.expiry[place], end) - pool.since[place])
-
-
-@compiled
-def run_waves(
-    pool: Pool, requests: Requests, draws: Draws, waves: Waves, timing: Floats, end: float
-) -> bool:
-    """Requests and waves up to `end` (seconds), all there is. False as `advance` has it."""
-    nobody = np.empty((0, REPLY_FIELDS))
-    for index in range(len(waves.times)):
-        now = waves.times[index]
-        if not advance(pool, requests, draws, now):
-            return False
-        if not send_wave(pool, draws, now, waves.sizes[index], timing, nobody):
-            return False
-    if not advance(pool, requests, draws, end):
-        return False
-    finish(pool, draws, end)
-    return True
-
-
-@compiled
-def run_idle_reset(
-    pool: Pool, requests: Requests, draws: Draws, rules: Floats, timing: Floats, end: float
-) -> bool:
-    """What `warmer.fleet.policy.IdleReset` does, from its first look to `end`.
-
-    rules: its `size`, its interval (`idle_seconds` less margin), the metric delay and the moment of
-        the first look, in seconds. Returns False as `advance` does.
-    """
-    nobody = np.empty((0, REPLY_FIELDS))
-    size, interval, delay, look_at = int(rules[0]), rules[1], rules[2], rules[3]
-    used_at = -math.inf
-    while look_at < end:
-        if not advance(pool, requests, draws, look_at):
-            return False
-        pool.counts[LOOKS] += 1
-        if used_at > -math.inf:
-            pool.counts[READS] += 1
-            oldest = int(used_at // 60)
-            minute = int((look_at - delay) // 60) - 1
-            while minute > oldest and pool.peaks[minute] < size:
-                minute -= 1
-            if minute > oldest:
-                used_at = minute * 60.0
-        if used_at + interval <= look_at:
-            if not send_wave(pool, draws, look_at, size, timing, nobody):
-                return False
-            used_at = look_at
-        look_at = used_at + interval
-    if not advance(pool, requests, draws, end):
-        return False
-    finish(pool, draws, end)
-    return True

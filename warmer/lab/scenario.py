@@ -31,7 +31,9 @@ class Scenario:
     each time one becomes idle. max_lifetime: how old an environment may become.
     routing: which idle environment gets an invocation.
     ping_seconds: what a ping of a warm environment takes. hold_seconds: how long a wave of more
-    than one holds each of its pings, so that they overlap.
+    than one holds each of its pings, so that they overlap. Functions are published versions, of
+    which the first wave alone is preceded by a probe.
+    target_number: of environments, more than which no wave holds, whatever the policy wants.
     uses: from where a policy learns of users' requests, as the warmer's WarmUses has it; `told` of
     all that has ended, each minute and for nothing, is what no service offers: a bound.
     metric_delay: how late CloudWatch knows of a minute. log_delay: how late its logs do.
@@ -48,6 +50,7 @@ class Scenario:
     routing: Routing = "most-recently-used"
     ping_seconds: float = 0.002
     hold_seconds: float = 0.040
+    target_number: float = inf
     uses: UsesFrom = "logs"
     metric_delay: float = 120.0
     log_delay: float = 15.0
@@ -64,6 +67,8 @@ class Scenario:
         for key in ("ping_seconds", "hold_seconds", "metric_delay", "log_delay"):
             if not 0 <= getattr(self, key) < inf:
                 raise ConfigurationError(key, getattr(self, key), "seconds from 0")
+        if not self.target_number >= 1:
+            raise ConfigurationError("target_number", self.target_number, "environments, from 1")
         if not 0 <= self.head_start < inf or self.head_start % 60:
             raise ConfigurationError("head_start", self.head_start, "whole minutes, in seconds")
         if not 128 <= self.memory_mb <= 10_240:
@@ -73,8 +78,8 @@ class Scenario:
 
     @property
     def timing(self) -> Floats:
-        """What a warm ping takes and how long a wave holds its pings, for the simulator."""
-        return np.array([self.ping_seconds, self.hold_seconds])
+        """What a warm ping takes, how long a wave holds its pings, and how many at most."""
+        return np.array([self.ping_seconds, self.hold_seconds, self.target_number])
 
     def draws(self) -> Draws:
         """What chance decides, the same for every policy."""
@@ -92,4 +97,5 @@ class Scenario:
         found = asdict(self)
         for key in ("init", "idle_lifetime", "max_lifetime"):
             found[key] = str(getattr(self, key))
+        found["target_number"] = int(self.target_number) if self.target_number < inf else None
         return found

@@ -12,7 +12,7 @@ from warmer.fleet.auto import Auto
 from warmer.fleet.policy import Heard, Hearing, IdleReset, Informed, Look, Policy
 from warmer.fleet.uses import Use, Uses
 from warmer.lab.online import run_auto, scratch
-from warmer.lab.pool import advance, finish, logged, run_idle_reset, run_waves, send_wave
+from warmer.lab.pool import advance, finish, logged
 from warmer.lab.scenario import Scenario
 from warmer.lab.state import (
     COUNTS,
@@ -38,6 +38,7 @@ from warmer.lab.state import (
     new_pool,
 )
 from warmer.lab.trace import Arrivals, Trace
+from warmer.lab.waves import run_idle_reset, run_waves, send_wave
 
 __all__ = ["Counted", "Simulation", "simulate", "waves_of"]
 
@@ -153,10 +154,13 @@ class Simulation:
             decision = self._policy.decide(look)
             memory = decision.memory
             if decision.hold:
-                replies = np.empty((decision.hold, REPLY_FIELDS))
-                if not send_wave(pool, self._draws, now, decision.hold, self._timing, replies):
+                replies = np.empty((decision.hold + 2, REPLY_FIELDS))
+                rows = send_wave(
+                    pool, requests, self._draws, now, decision.hold, self._timing, replies
+                )
+                if rows < 0:
                     return False
-                wave_at, heard = look.now, [_heard(row) for row in replies.tolist()]
+                wave_at, heard = look.now, [_heard(row) for row in replies[:rows].tolist()]
                 if isinstance(self._policy, Hearing):
                     answered = look._replace(wave_at=wave_at, heard=heard, memory=memory)
                     decision = self._policy.after(answered)

@@ -29,12 +29,14 @@ Flags = NDArray[np.bool_]
 # Places in Pool.counts.
 CURSOR, BUSY, IDLE, FREE, INVOCATIONS, PINGS_BUSY = 0, 1, 2, 3, 4, 5
 COLD_REQUESTS, COLD_PINGS, PINGS, COLLISIONS, LOOKS, READS = 6, 7, 8, 9, 10, 11
-LARGE_WAVES, LOG_LOOKS, LOG_LINES, UNTOLD, WAVES = 12, 13, 14, 15, 16
-COUNTS = 17
+LOG_LOOKS, LOG_LINES, UNTOLD, WAVES = 12, 13, 14, 15
+COUNTS = 16
 
-# Places in Pool.seconds. Billed time is whole milliseconds for each invocation.
+# Places in Pool.seconds. Billed time is whole milliseconds for each invocation; WAVE_TIME is the
+# moment of the last wave.
 IDLE_TIME, PING_TIME, REQUEST_INIT, PING_INIT, REQUEST_BILLED_MS, PING_BILLED_MS = 0, 1, 2, 3, 4, 5
-SECONDS = 6
+WAVE_TIME = 6
+SECONDS = 7
 
 # Columns of a wave's replies.
 REPLY_NEW, REPLY_IDLE, REPLY_AGE, REPLY_INIT, REPLY_REQUESTS, REPLY_LAST_REQUEST = 0, 1, 2, 3, 4, 5
