@@ -215,6 +215,10 @@ class Environment:
         self._host.ledger.restored(self.id, restore_ms)
         return restore_ms
 
+    def stand_back(self) -> None:
+        """Its invoke has ended: those of others that run, or come, go first."""
+        self._host.turns.stand_back()
+
     def freeze(self) -> None:
         """Stop everything inside, until `thaw`."""
         if self._sandbox is not None:

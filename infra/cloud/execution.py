@@ -52,6 +52,7 @@ def execute(environment: Environment, invocation: Invocation) -> tuple[Outcome, 
     environment.stream.write(report.start_line(version, invocation.request_id))
     answer = environment.exchange(invocation, deadline) if failed is None else failed
     duration_ms = (time.monotonic() - began) * 1000
+    environment.stand_back()
     environment.freeze()
     failure = answer if isinstance(answer, Failure) else None
     if failure is not None and failure.status == "timeout":

@@ -4,7 +4,8 @@ Python runs one thread at a time in any case. But threads that the system wakes 
 then in each other's way: at each system call of one another is woken, mostly in vain. A hundred
 invokes that came together cost sixty changes of threads each, and those more than half of the
 cloud's work. So where there are many, one thread waits for all connections, and wakes whose
-connection has something, one after the other.
+connection has something, one after the other. Whose invoke has ended, but for what only the cloud
+has to do about it, may stand back: its time is no longer counted, and that of others is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections import deque
 from types import TracebackType
 from typing import NamedTuple
@@ -22,6 +24,8 @@ __all__ = ["Turns"]
 _MANY = 5
 # A turn takes a fraction of a millisecond; of a thread that is kept waiting nobody waits for more.
 _LONGEST_SECONDS = 0.005
+# Who stood back this long ago goes first: where something always comes, somebody awaits the answer.
+_LONGEST_BACK_SECONDS = 0.1
 
 
 class _Waiting(NamedTuple):
@@ -29,7 +33,8 @@ class _Waiting(NamedTuple):
 
     gate: threading.Lock
     thread: int
-    urgent: bool
+    urgent: bool = False
+    since: float = 0.0
 
 
 class Turns:
@@ -43,6 +48,7 @@ class Turns:
         self._members: dict[int, int] = {}
         self._waiting: dict[int, _Waiting] = {}
         self._ready: tuple[deque[int], deque[int]] = deque(), deque()  # the urgent first
+        self._back_row: deque[_Waiting] = deque()
         # Whose turn it is. Who takes the entry out ends that turn: the thread, which then wakes the
         # next or releases `_back`, or the thread of this object, which waits for that.
         self._current: dict[int, bool] = {}
@@ -80,10 +86,24 @@ class Turns:
         if not came and self._waiting.pop(descriptor, None) is None:
             gate.acquire()  # it is being woken at this moment
 
+    def stand_back(self) -> None:
+        """Let those go first that have something to read, now or meanwhile, for 0.1 s at most.
+
+        Returns at once in a thread whose turn it is not. Not to be called when `close` may be.
+        """
+        me = threading.get_ident()
+        if not self._current.pop(me, False):
+            return
+        gate = threading.Lock()
+        gate.acquire()
+        self._back_row.append(_Waiting(gate, me, since=time.monotonic()))
+        self._give_next()  # to this very thread where there is no other
+        gate.acquire()
+
     @property
     def waiting(self) -> int:
         """How many threads wait for their turn."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._back_row)
 
     def leave(self) -> None:
         """End this thread's turn, if it is: it is about to wait for something else."""
@@ -146,16 +166,25 @@ class Turns:
                 given = self._given
 
     def _give_next(self, seconds: float | None = 0.0) -> bool:
-        """Wake the next thread that has something to read; False where there is none."""
+        """Wake the next thread that has something to read, or stood back; False if none."""
+        next_one = self._next(seconds)
+        if next_one is None:
+            return False
+        self._given, self._last = self._given + 1, next_one.thread
+        self._current[next_one.thread] = True
+        next_one.gate.release()
+        return True
+
+    def _next(self, seconds: float | None) -> _Waiting | None:
         urgent, others = self._ready
-        for descriptor, _ in self._epoll.poll(0.0 if urgent or others else seconds):
+        back = self._back_row
+        for descriptor, _ in self._epoll.poll(0.0 if urgent or others or back else seconds):
             waiting = self._waiting.get(descriptor)
             (urgent if waiting is not None and waiting.urgent else others).append(descriptor)
+        if back and time.monotonic() - back[0].since > _LONGEST_BACK_SECONDS:
+            return back.popleft()
         while urgent or others:
             waiting = self._waiting.pop((urgent or others).popleft(), None)
             if waiting is not None:
-                self._given, self._last = self._given + 1, waiting.thread
-                self._current[waiting.thread] = True
-                waiting.gate.release()
-                return True
-        return False
+                return waiting
+        return back.popleft() if back else None

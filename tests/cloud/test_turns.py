@@ -167,6 +167,107 @@ def test_what_is_urgent_comes_first(turns: Turns) -> None:
     assert len(order) == COUNT
 
 
+class Crowd:
+    """Threads that note their names, in order, when their turns come: one that says when all are
+    there, one that stands back, and some with something to read."""
+
+    def __init__(self, turns: Turns, back: Callable[[], None]) -> None:
+        self.order: list[str] = []
+        self._turns = turns
+        self._back = back
+        self._pairs = [socket.socketpair() for _ in range(COUNT)]
+        self._there = threading.Barrier(COUNT)
+
+    def run(self) -> list[str]:
+        """In which order they went on."""
+        threads = [threading.Thread(target=self._first)]
+        threads += [
+            threading.Thread(target=self._read, args=(served,)) for _, served in self._pairs[1:]
+        ]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: self._turns.waiting == COUNT)
+        self._pairs[0][0].sendall(b".")
+        for thread in threads:
+            thread.join(10)
+        for one in itertools.chain.from_iterable(self._pairs):
+            one.close()
+        return self.order
+
+    def _first(self) -> None:
+        with self._turns:
+            self._there.wait(10)
+            self._turns.wait(self._pairs[0][1].fileno(), 10)
+            for caller, _ in self._pairs[1:]:
+                caller.sendall(b".")
+            self._back()
+            self.order.append("stood back")
+
+    def _read(self, served: socket.socket) -> None:
+        with self._turns:
+            self._there.wait(10)
+            self._turns.wait(served.fileno(), 10)
+            self.order.append("read")
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No turn ends because this machine is slow."""
+    monkeypatch.setattr("infra.cloud.turns._LONGEST_SECONDS", 10.0)
+    monkeypatch.setattr("infra.cloud.turns._LONGEST_BACK_SECONDS", 10.0)
+
+
+@pytest.mark.usefixtures("patience")
+def test_who_stands_back_goes_last(turns: Turns) -> None:
+    """After all that have something to read, though its turn was before theirs."""
+    assert Crowd(turns, turns.stand_back).run() == ["read"] * (COUNT - 1) + ["stood back"]
+
+
+@pytest.mark.usefixtures("patience")
+def test_who_does_not_stand_back_goes_on_with_its_turn(turns: Turns) -> None:
+    """The same crowd without: its turn is not over."""
+    assert Crowd(turns, lambda: None).run() == ["stood back"] + ["read"] * (COUNT - 1)
+
+
+def test_standing_back_ends_though_others_come_again_and_again(turns: Turns) -> None:
+    """Whoever stood back is not kept waiting for ever."""
+    pairs = [socket.socketpair() for _ in range(COUNT)]
+    done = threading.Event()
+
+    def busy(mine: socket.socket) -> None:
+        with turns:
+            while not done.is_set():
+                turns.wait(mine.fileno(), 10)  # what came before is never read: there always is
+
+    def back(mine: socket.socket) -> None:
+        with turns:
+            turns.wait(mine.fileno(), 10)
+            turns.stand_back()
+            done.set()
+
+    work = [busy] * (COUNT - 1) + [back]
+    threads = [
+        threading.Thread(target=one, args=(served,))
+        for one, (_, served) in zip(work, pairs, strict=True)
+    ]
+    for thread, (caller, _) in zip(threads, pairs, strict=True):
+        caller.sendall(b".")
+        thread.start()
+    assert done.wait(10)
+    for thread in threads:
+        thread.join(10)
+    for one in itertools.chain.from_iterable(pairs):
+        one.close()
+
+
+def test_who_has_no_turn_need_not_stand_back(turns: Turns) -> None:
+    """It goes on at once, alone or among many."""
+    turns.stand_back()
+    with Echo(turns) as echo, turns:
+        echo.ask()
+        turns.stand_back()
+
+
 def test_closing_lets_go_of_all() -> None:
     """They wait for themselves then, as whoever comes later does."""
     turns = Turns()
