@@ -27,6 +27,7 @@ from warmer.lab.state import (
     PING_BILLED_MS,
     PINGS,
     READS,
+    RUNS,
     WAVES,
     Floats,
     Pool,
@@ -99,6 +100,44 @@ def test_compiled_auto_equals_the_policy_look_by_look(
         )
         results.append((pool.counts.tolist(), pool.seconds.tolist()))
     assert results[0] == results[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    moments=st.lists(st.tuples(st.integers(0, 3), _moments), min_size=1, max_size=80),
+    value=st.sampled_from([2e-5, 1e-4, 1e-3]),
+    idle=st.sampled_from(["360", "600", "300-900"]),
+    uses=st.sampled_from(["logs", "metrics", "told"]),
+)
+def test_compiled_functions_of_one_warmer_equal_those_look_by_look(
+    moments: list[tuple[int, float]], value: float, idle: str, uses: str
+) -> None:
+    """In step through time, whichever way: what one has of the others is the same."""
+    functions, times = (np.array(column) for column in zip(*sorted(moments), strict=True))
+    arrivals = Arrivals.from_requests(functions, times, np.full(len(times), 0.1))
+    lifetime = Distribution.parse(idle, "idle lifetime")
+    scenario = Scenario(idle_lifetime=lifetime, uses=uses)  # type: ignore[arg-type]  # one of three
+    results = []
+    for compiled in (True, False):
+        counted = Counted.empty(len(arrivals))
+        run = Simulation(Auto("cold", value), scenario, 0.0, END, compiled, functions_a_run=3)
+        run.functions(arrivals, counted, 0)
+        results.append((counted.counts.tolist(), counted.seconds.tolist()))
+    assert results[0] == results[1]
+
+
+def test_functions_of_one_warmer_share_the_runs_of_a_minute() -> None:
+    """Two that are alike need the runs of one; each has looks of its own."""
+    times = np.array([0.0, 0.0, 100.0, 100.0])
+    arrivals = Arrivals.from_requests(np.array([0, 1, 0, 1]), times, times * 0)
+    for policy in (IdleReset(10), Auto("cold", 1e-3), Fixed(5)):
+        for compiled in (True, False):
+            counted = Counted.empty(2)
+            run = Simulation(policy, Scenario(), 0.0, END, compiled, functions_a_run=2)
+            run.functions(arrivals, counted, 0)
+            looks, runs = counted.counts[:, LOOKS], counted.counts[:, RUNS]
+            assert looks[0] == looks[1] > 1
+            assert runs.sum() == looks[0]
 
 
 def _long_run(policy: Policy, times: Floats, idle: str = "600", hours: float = 24.0) -> list[int]:

@@ -206,12 +206,13 @@ def compare(
     """
     if isinstance(trace.requests, Arrivals):
         placements = placements[:1]
+    together = round(cost.functions_a_run)
     wanted = {name: _priced(policy, scenario, cost) for name, policy in policies.items()}
     if NONE not in wanted:
         wanted[NONE] = Never()
     results, without = [], []
     for placement in placements:
-        counted = _counted(trace, wanted, scenario, placement, progress)
+        counted = _counted(trace, wanted, scenario, placement, together, progress)
         without.append(int(counted[NONE].counts[:, COLD_REQUESTS].sum()))
         remember = {name: not policy.timed for name, policy in wanted.items()}
         results.append(
@@ -227,14 +228,15 @@ def _counted(
     policies: Mapping[str, Policy],
     scenario: Scenario,
     placement: Placement,
+    together: int,
     progress: Progress | None,
 ) -> dict[str, Counted]:
     counted = {name: Counted.empty(len(trace)) for name in policies}
     runs = {
-        name: Simulation(policy, scenario, trace.start, trace.end)
+        name: Simulation(policy, scenario, trace.start, trace.end, functions_a_run=together)
         for name, policy in policies.items()
     }
-    for first, last in trace.batches(BATCH):
+    for first, last in trace.batches(BATCH, together):
         arrivals = place(trace, placement, scenario.seed, first, last)
         for name, run in runs.items():
             run.functions(arrivals, counted[name], first)

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _digest() -> str:
     """Of all sources that compiled functions of other files are made of."""
     here = Path(__file__).parent
-    sources = [here / name for name in ("state.py", "pool.py", "online.py")]
+    sources = [here / name for name in ("state.py", "pool.py", "waves.py", "online.py")]
     sources += [
         Path(str(module.__file__)) for module in (survival, gaps, evidence, interval, hazard)
     ]

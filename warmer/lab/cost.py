@@ -20,6 +20,7 @@ from warmer.lab.state import (
     PINGS,
     READS,
     REQUEST_INIT,
+    RUNS,
     WAVES,
 )
 
@@ -77,11 +78,7 @@ class Cost:
         pings, looks, reads = (int(counts[at]) for at in (PINGS, LOOKS, READS))
         billed_ms = float(counted.seconds[:, PING_BILLED_MS].sum())
         functions = len(counted.counts)
-        runs = looks / self.functions_a_run
-        if remembers:
-            # Each function looks when it likes: a run is shared within a minute, no further.
-            warmers = max(1.0, functions / self.functions_a_run)
-            runs = max(runs, min(looks, days * 1440 * warmers))
+        runs = int(counts[RUNS])
         logged = pings * run.ping_log() + int(counts[WAVES]) * run.wave_log()
         log_looks = run.log_looks(
             int(counts[LOG_LOOKS]), int(counts[LOG_LINES]), looks / runs if runs else 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from types import FunctionType
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from warmer.fleet import evidence, gaps, hazard, interval, survival
 from warmer.lab.compiled import compiled
-from warmer.lab.pool import advance, finish, logged
+from warmer.lab.pool import advance, finish, logged, mark_run
 from warmer.lab.state import (
     LOOKS,
     READS,
@@ -19,13 +20,19 @@ from warmer.lab.state import (
     USE_AT,
     USE_BUSY,
     Draws,
+    Flags,
     Floats,
+    Integers,
     Pool,
     Requests,
+    larger,
+    new_pool,
 )
-from warmer.lab.waves import send_wave
+from warmer.lab.waves import send_wave, with_room
 
-__all__ = ["run_auto"]
+__all__ = ["FIRST_PLACES", "run_auto"]
+
+FIRST_PLACES = 64
 
 
 def _compiled_module() -> dict[str, Any]:
@@ -44,63 +51,99 @@ _begin, _hear, _read = _TWIN["begin"], _TWIN["hear"], _TWIN["read"]
 _choose, _plan, _read_due = _TWIN["choose"], _TWIN["plan"], _TWIN["read_due"]
 _lasting, _take = _TWIN["lasting"], _TWIN["take"]
 READ_AT, INFORMED = evidence.READ_AT, evidence.INFORMED
+STATE, LARGEST_WAVE = evidence.STATE, max(evidence.LEVELS)
 
 
 @compiled
 def run_auto(
-    pool: Pool,
-    requests: Requests,
+    group: tuple[Requests, Integers],
     draws: Draws,
     economics: Floats,
     clock: Floats,
     timing: Floats,
-    scratch: tuple[Floats, Floats],
-) -> bool:
-    """What `warmer.fleet.auto.Auto` does, from its first look to the end.
+    runs: Flags,
+    counted: tuple[Integers, Floats],
+) -> None:
+    """What `warmer.fleet.auto.Auto` does for the functions of one warmer, from the first look on.
 
-    clock: the moment that is 0 here, the metric delay, the end, the longest time between
-        two looks, and how late the logs are, all in seconds.
-    Logs tell of requests where the pool keeps which of them waited.
-    scratch: room for the policy's state, and for replies to its largest wave.
-    Returns False as `advance` does.
+    They go through time together: who looks next is next, of those at once the first.
+    group: requests of all functions, and where those of each begin, as `Arrivals` has it.
+    clock: the moment that is 0 here, the metric delay, the end, the longest time between two
+        looks, and how late the logs are, all in seconds; the last is negative where none are read.
+    runs: a flag for each minute from 0 on, set where the warmer runs.
+    counted: a row of counts and one of seconds for each function, which are filled.
     """
-    origin, delay, end, logs = clock[0], clock[1], clock[2], len(pool.waited) > 0
-    state, replies = scratch
-    now = 0.0
-    first_look = True
-    while now < end:
-        if not advance(pool, requests, draws, now):
-            return False
-        pool.counts[LOOKS] += 1
-        moment = origin + now
-        if first_look:
-            _begin(state, moment, economics)
-            state[INFORMED] = 1.0 if logs else 0.0
-        if logs:
-            uses = logged(pool, requests, now - clock[4])
-            uses[:, USE_AT] += origin
-            ends = np.sort(uses[:, USE_AT] + uses[:, USE_BUSY])
-            until = moment - clock[4]
-            _take(state, (until, until), uses, ends, _lasting(state, economics))
-        elif not first_look and _read_due(state, moment):
-            pool.counts[READS] += 1
-            first = max(0, math.floor((state[READ_AT] - origin) / 60))
-            last = max(first, math.floor((now - delay) / 60))
-            _read(state, origin + first * 60.0, pool.peaks[first:last], _lasting(state, economics))
-        first_look = False
-        hold = _choose(state, moment, economics)
+    everything, offsets = group
+    counts, seconds = counted
+    functions, end, logs = len(offsets) - 1, clock[2], clock[4] >= 0
+    replies = np.zeros((LARGEST_WAVE + 2, REPLY_FIELDS))
+    states = np.zeros((functions, STATE))
+    minutes = 0 if logs else len(runs)
+    pools = [
+        new_pool(FIRST_PLACES, minutes, offsets[at + 1] - offsets[at] if logs else 0)
+        for at in range(functions)
+    ]
+    queue = [(0.0, at) for at in range(functions)]
+    while queue[0][0] < end:
+        now, at = queue[0]
+        requests = _of(everything, offsets, at)
+        pool = _served(pools, at, requests, draws, now)
+        _learn(states[at], pool, requests, now, economics, clock)
+        hold = _choose(states[at], clock[0] + now, economics)
         if hold > 0:
-            rows = send_wave(pool, requests, draws, now, hold, timing, replies)
-            if rows < 0:
-                return False
-            _hear(state, moment, replies, rows, economics)
-        now = max(min(_plan(state, moment, economics) - origin, now + clock[3]), now + 1e-3)
-    if not advance(pool, requests, draws, end):
-        return False
-    finish(pool, draws, end)
-    return True
+            pools[at] = with_room(pool, requests, draws, now, hold, timing)
+            rows = send_wave(pools[at], requests, draws, now, hold, timing, replies)
+            _hear(states[at], clock[0] + now, replies, rows, economics)
+        if hold > 0 or clock[3] == math.inf:
+            mark_run(pools[at], runs, now)
+        look_at = _plan(states[at], clock[0] + now, economics) - clock[0]
+        heapq.heapreplace(queue, (max(min(look_at, now + clock[3]), now + 1e-3), at))
+    for at in range(functions):
+        pool = _served(pools, at, _of(everything, offsets, at), draws, end)
+        finish(pool, draws, end)
+        counts[at], seconds[at] = pool.counts, pool.seconds
 
 
-def scratch() -> tuple[Floats, Floats]:
-    """Room that `run_auto` needs."""
-    return np.zeros(evidence.STATE), np.zeros((max(evidence.LEVELS) + 2, REPLY_FIELDS))
+@compiled
+def _served(pools: list[Pool], at: int, requests: Requests, draws: Draws, until: float) -> Pool:
+    """The pool of a function, made larger if need be, once it has served all up to a moment."""
+    while not advance(pools[at], requests, draws, until):
+        pools[at] = larger(pools[at])
+    return pools[at]
+
+
+@compiled
+def _learn(
+    state: Floats,
+    pool: Pool,
+    requests: Requests,
+    now: float,
+    economics: Floats,
+    clock: Floats,
+) -> None:
+    """What logs or metrics tell at a look."""
+    origin, delay, logs = clock[0], clock[1], clock[4] >= 0
+    moment, first = origin + now, pool.counts[LOOKS] == 0
+    pool.counts[LOOKS] += 1
+    if first:
+        _begin(state, moment, economics)
+        state[INFORMED] = 1.0 if logs else 0.0
+    if logs:
+        uses = logged(pool, requests, now - clock[4])
+        uses[:, USE_AT] += origin
+        ends = np.sort(uses[:, USE_AT] + uses[:, USE_BUSY])
+        until = moment - clock[4]
+        _take(state, (until, until), uses, ends, _lasting(state, economics))
+    elif not first and _read_due(state, moment):
+        pool.counts[READS] += 1
+        oldest = max(0, math.floor((state[READ_AT] - origin) / 60))
+        newest = max(oldest, math.floor((now - delay) / 60))
+        peaks = pool.peaks[oldest:newest]
+        _read(state, origin + oldest * 60.0, peaks, _lasting(state, economics))
+
+
+@compiled
+def _of(requests: Requests, offsets: Integers, function: int) -> Requests:
+    """The requests of one function."""
+    first, last = offsets[function], offsets[function + 1]
+    return Requests(requests.times[first:last], requests.services[first:last])

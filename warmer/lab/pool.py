@@ -33,6 +33,7 @@ from warmer.lab.state import (
     PINGS_BUSY,
     REQUEST_BILLED_MS,
     REQUEST_INIT,
+    RUNS,
     TOLD,
     UNTOLD,
     USE_AT,
@@ -40,6 +41,7 @@ from warmer.lab.state import (
     USE_COLD,
     USE_FIELDS,
     Draws,
+    Flags,
     Floats,
     Pool,
     Requests,
@@ -52,6 +54,7 @@ __all__ = [
     "finish",
     "logged",
     "mark_peak",
+    "mark_run",
     "push",
     "release",
     "take",
@@ -191,7 +194,7 @@ def mark_peak(pool: Pool, now: float) -> None:
 def advance(pool: Pool, requests: Requests, draws: Draws, until: float) -> bool:
     """Serve all requests up to and including `until` (seconds) that were not served before.
 
-    Returns False when the pool has too few places: begin again with a larger one.
+    Returns False when the pool has too few places: go on with a larger one, or begin again.
     """
     counts, seconds = pool.counts, pool.seconds
     times, services = requests.times, requests.services
@@ -204,6 +207,7 @@ def advance(pool: Pool, requests: Requests, draws: Draws, until: float) -> bool:
         place = take(pool, draws, order, now)
         if place < 0:
             if counts[BUSY] == places:
+                counts[CURSOR] = at
                 return False
             place = create(pool, draws, order, now)
             counts[COLD_REQUESTS] += 1
@@ -251,6 +255,18 @@ def logged(pool: Pool, requests: Requests, until: float) -> Floats:
     counts[LOG_LOOKS] += 1
     counts[LOG_LINES] += min(found, MOST_LINES)
     return rows[max(found - MOST_LINES, 0) : found]
+
+
+@compiled
+def mark_run(pool: Pool, runs: Flags, now: float) -> None:
+    """The warmer runs at `now`; what it looks at in the same minute costs no other run.
+
+    runs: a flag for each minute, for all functions that share the warmer.
+    """
+    minute = int(now / 60)
+    if not runs[minute]:
+        runs[minute] = True
+        pool.counts[RUNS] += 1
 
 
 @compiled

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from warmer.fleet.auto import Auto
 from warmer.fleet.policy import Heard, Hearing, IdleReset, Informed, Look, Policy
 from warmer.fleet.uses import Use, Uses
-from warmer.lab.online import run_auto, scratch
-from warmer.lab.pool import advance, finish, logged
+from warmer.lab.online import FIRST_PLACES, run_auto
+from warmer.lab.pool import advance, finish, logged, mark_run
 from warmer.lab.scenario import Scenario
 from warmer.lab.state import (
     COUNTS,
@@ -25,6 +26,7 @@ from warmer.lab.state import (
     REPLY_LAST_REQUEST,
     REPLY_NEW,
     REPLY_REQUESTS,
+    RUNS,
     SECONDS,
     USE_AT,
     USE_BUSY,
@@ -35,14 +37,13 @@ from warmer.lab.state import (
     Requests,
     Waves,
     clear,
+    larger,
     new_pool,
 )
 from warmer.lab.trace import Arrivals, Trace
-from warmer.lab.waves import run_idle_reset, run_waves, send_wave
+from warmer.lab.waves import run_idle_reset, run_waves, send_wave, with_room
 
 __all__ = ["Counted", "Simulation", "simulate", "waves_of"]
-
-FIRST_PLACES = 64
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,22 @@ class Counted:
 
 
 class Simulation:
-    """One policy in one scenario, for one function after another.
+    """One policy in one scenario, for the functions of one warmer after those of another.
 
     Time within begins at a whole minute, the scenario's head start before the trace does, and is 0
     there; `origin` is that moment, in seconds since midnight of the trace's first day.
     compiled: False makes it go look by look even where there is a compiled equivalent.
+    functions_a_run: how many functions a warmer looks after: its runs are counted once.
     """
 
     def __init__(
-        self, policy: Policy, scenario: Scenario, start: float, end: float, compiled: bool = True
+        self,
+        policy: Policy,
+        scenario: Scenario,
+        start: float,
+        end: float,
+        compiled: bool = True,
+        functions_a_run: int = 1,
     ) -> None:
         self.origin = math.floor((start - scenario.head_start) / 60) * 60.0
         self._end = end - self.origin
@@ -80,104 +88,143 @@ class Simulation:
         if isinstance(policy, Informed) and scenario.uses != "metrics":
             policy = policy.informed()
         self._policy = policy
-        minutes = 0 if policy.timed else int(self._end // 60) + 1
-        self._pool = new_pool(FIRST_PLACES, minutes)
-        self._run: Callable[[Requests], bool] = self._look_by_look
+        self._functions_a_run = functions_a_run
+        self._runs = np.zeros(int(self._end // 60) + 1, np.bool_)
+        self._pool = new_pool(FIRST_PLACES, 0 if policy.timed else len(self._runs))
+        self._run: Callable[[Requests], bool] | None = None
         if policy.timed:
             self._waves, self._looks = waves_of(policy, self.origin, end)
             self._run = self._timed
         elif compiled and isinstance(policy, IdleReset):
             self._rules = np.array(
-                [policy.size, policy.interval_seconds, scenario.metric_delay, 0.0]
+                [policy.size, policy.interval_seconds, scenario.metric_delay, self._end]
             )
             self._run = self._idle_reset
-        elif compiled and isinstance(policy, Auto):
-            self._economics = np.array(policy.figures)
-            self._clock = np.array(
-                [self.origin, scenario.metric_delay, self._end, self._most, scenario.log_delay]
-            )
-            self._scratch = scratch()
-            self._run = self._auto
+        self._compiled = compiled and isinstance(policy, Auto)
 
     def function(self, requests: Requests) -> Pool:
         """The pool after all requests and waves; valid until the next function is run."""
-        within = Requests(requests.times - self.origin, requests.services)
-        told = max(len(requests.times), 1) if self._logs else 0
-        if told > len(self._pool.waited):
-            self._pool = new_pool(len(self._pool.busy_end), len(self._pool.peaks), told)
-        clear(self._pool)
-        while not self._run(within):
-            places = 2 * len(self._pool.busy_end)
-            self._pool = new_pool(places, len(self._pool.peaks), len(self._pool.waited))
-        self._pool.counts[LOOKS] += self._looks
+        counted = Counted.empty(1)
+        offsets = np.array([0, len(requests.times)])
+        self.functions(Arrivals(requests.times, requests.services, offsets), counted, 0)
+        self._pool.counts[:], self._pool.seconds[:] = counted.counts[0], counted.seconds[0]
         return self._pool
 
     def functions(self, arrivals: Arrivals, into: Counted, first: int) -> None:
-        """Run all functions of `arrivals`; the first of them is row `first` of `into`."""
-        for number in range(len(arrivals)):
-            pool = self.function(arrivals.of(number))
-            into.counts[first + number] = pool.counts
-            into.seconds[first + number] = pool.seconds
+        """Run all functions of `arrivals`; the first of them is row `first` of `into`.
+
+        Those of one warmer, `functions_a_run`, are counted from the first of `arrivals`.
+        """
+        times = arrivals.times - self.origin
+        size = self._functions_a_run
+        for begin in range(0, len(arrivals), size):
+            offsets = arrivals.offsets[begin : begin + size + 1]
+            group = Arrivals(times, arrivals.services, offsets)
+            rows = slice(first + begin, first + begin + len(group))
+            counted = Counted(into.counts[rows], into.seconds[rows])
+            self._runs[:] = False
+            if self._run is not None:
+                self._one_by_one(group, counted, self._run)
+            elif self._compiled:
+                self._auto(group, counted)
+            else:
+                self._look_by_look(group, counted)
+
+    def _one_by_one(self, group: Arrivals, into: Counted, run: Callable[[Requests], bool]) -> None:
+        """Functions whose policy has nothing of the others'."""
+        for number in range(len(group)):
+            clear(self._pool)
+            others = self._runs.copy()
+            while not run(group.of(number)):
+                self._pool = new_pool(2 * len(self._pool.busy_end), len(self._pool.peaks))
+                self._runs[:] = others
+            self._pool.counts[LOOKS] += self._looks
+            self._pool.counts[RUNS] += self._looks if number == 0 else 0
+            into.counts[number], into.seconds[number] = self._pool.counts, self._pool.seconds
 
     def _timed(self, requests: Requests) -> bool:
         return run_waves(self._pool, requests, self._draws, self._waves, self._timing, self._end)
 
     def _idle_reset(self, requests: Requests) -> bool:
-        return run_idle_reset(
-            self._pool, requests, self._draws, self._rules, self._timing, self._end
-        )
+        pool, runs = self._pool, self._runs
+        return run_idle_reset(pool, requests, self._draws, self._rules, self._timing, runs)
 
-    def _auto(self, requests: Requests) -> bool:
-        return run_auto(
-            self._pool,
-            requests,
+    def _auto(self, group: Arrivals, into: Counted) -> None:
+        assert isinstance(self._policy, Auto)
+        delay = self._scenario.log_delay if self._logs else -1.0
+        clock = [self.origin, self._scenario.metric_delay, self._end, self._most, delay]
+        run_auto(
+            (Requests(group.times, group.services), group.offsets),
             self._draws,
-            self._economics,
-            self._clock,
+            np.array(self._policy.figures),
+            np.array(clock),
             self._timing,
-            self._scratch,
+            self._runs,
+            (into.counts, into.seconds),
         )
 
-    def _look_by_look(self, requests: Requests) -> bool:
-        """What the scheduled warmer does: look, ask the policy, send the wave, hear the replies."""
-        pool, now, wave_at = self._pool, 0.0, None
-        heard: Sequence[Heard] = ()
-        memory: Mapping[str, float] = {}
-        while now < self._end:
-            if not advance(pool, requests, self._draws, now):
-                return False
-            pool.counts[LOOKS] += 1
-            history = _PoolHistory(pool, self.origin, now - self._scenario.metric_delay)
-            look = Look(
-                self.origin + now, wave_at, heard, memory, history, self._uses(requests, now)
-            )
-            decision = self._policy.decide(look)
-            memory = decision.memory
-            if decision.hold:
-                replies = np.empty((decision.hold + 2, REPLY_FIELDS))
-                rows = send_wave(
-                    pool, requests, self._draws, now, decision.hold, self._timing, replies
-                )
-                if rows < 0:
-                    return False
-                wave_at, heard = look.now, [_heard(row) for row in replies[:rows].tolist()]
-                if isinstance(self._policy, Hearing):
-                    answered = look._replace(wave_at=wave_at, heard=heard, memory=memory)
-                    decision = self._policy.after(answered)
-                    memory = decision.memory
-            now = max(min(decision.look_at - self.origin, now + self._most), now + 1e-3)
-        if not advance(pool, requests, self._draws, self._end):
-            return False
-        finish(pool, self._draws, self._end)
-        return True
+    def _look_by_look(self, group: Arrivals, into: Counted) -> None:
+        """What the scheduled warmer does: the function whose look is due first is looked at."""
+        followed = [self._followed(group.of(number)) for number in range(len(group))]
+        queue = [(0.0, number) for number in range(len(group))]
+        while queue[0][0] < self._end:
+            now, number = queue[0]
+            look_at = self._look(followed[number], now)
+            heapq.heapreplace(queue, (max(min(look_at, now + self._most), now + 1e-3), number))
+        for number, one in enumerate(followed):
+            self._advance(one, self._end)
+            finish(one.pool, self._draws, self._end)
+            into.counts[number], into.seconds[number] = one.pool.counts, one.pool.seconds
 
-    def _uses(self, requests: Requests, now: float) -> Uses | None:
+    def _followed(self, requests: Requests) -> _Followed:
+        told = len(requests.times) if self._logs else 0
+        return _Followed(new_pool(FIRST_PLACES, len(self._runs), told), requests)
+
+    def _advance(self, one: _Followed, now: float) -> None:
+        while not advance(one.pool, one.requests, self._draws, now):
+            one.pool = larger(one.pool)
+
+    def _look(self, one: _Followed, now: float) -> float:
+        """Look, ask the policy, send the wave, hear the replies; returns when to look again."""
+        self._advance(one, now)
+        one.pool.counts[LOOKS] += 1
+        history = _PoolHistory(one.pool, self.origin, now - self._scenario.metric_delay)
+        uses = self._uses(one, now)
+        look = Look(self.origin + now, one.wave_at, one.heard, one.memory, history, uses)
+        decision = self._policy.decide(look)
+        one.memory = decision.memory
+        if decision.hold or self._most == math.inf:  # where uses are told, for a wave alone
+            mark_run(one.pool, self._runs, now)
+        if decision.hold:
+            hold, timing, draws = decision.hold, self._timing, self._draws
+            replies = np.empty((hold + 2, REPLY_FIELDS))
+            one.pool = with_room(one.pool, one.requests, draws, now, hold, timing)
+            rows = send_wave(one.pool, one.requests, draws, now, hold, timing, replies)
+            one.wave_at, one.heard = look.now, [_heard(row) for row in replies[:rows].tolist()]
+            if isinstance(self._policy, Hearing):
+                answered = look._replace(wave_at=look.now, heard=one.heard, memory=one.memory)
+                decision = self._policy.after(answered)
+                one.memory = decision.memory
+        return decision.look_at - self.origin
+
+    def _uses(self, one: _Followed, now: float) -> Uses | None:
         """What the logs tell at `now`; None where they are not read."""
         if not self._logs:
             return None
         until = self.origin + now - self._scenario.log_delay
-        rows = logged(self._pool, requests, now - self._scenario.log_delay)
+        rows = logged(one.pool, one.requests, now - self._scenario.log_delay)
         return Uses(until, until, tuple(_use(row, self.origin) for row in rows.tolist()))
+
+
+@dataclass
+class _Followed:
+    """A function between two looks of its policy."""
+
+    pool: Pool
+    requests: Requests
+    wave_at: float | None = None
+    heard: Sequence[Heard] = ()
+    memory: Mapping[str, float] = field(default_factory=dict)
 
 
 def _use(row: list[float], origin: float) -> Use:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from warmer.lab.compiled import compiled
+
 __all__ = [
     "Counts",
     "Draws",
@@ -17,6 +19,7 @@ __all__ = [
     "Requests",
     "Waves",
     "clear",
+    "larger",
     "new_pool",
 ]
 
@@ -29,8 +32,8 @@ Flags = NDArray[np.bool_]
 # Places in Pool.counts.
 CURSOR, BUSY, IDLE, FREE, INVOCATIONS, PINGS_BUSY = 0, 1, 2, 3, 4, 5
 COLD_REQUESTS, COLD_PINGS, PINGS, COLLISIONS, LOOKS, READS = 6, 7, 8, 9, 10, 11
-LOG_LOOKS, LOG_LINES, UNTOLD, WAVES = 12, 13, 14, 15
-COUNTS = 16
+LOG_LOOKS, LOG_LINES, UNTOLD, WAVES, RUNS = 12, 13, 14, 15, 16
+COUNTS = 17
 
 # Places in Pool.seconds. Billed time is whole milliseconds for each invocation; WAVE_TIME is the
 # moment of the last wave.
@@ -111,18 +114,21 @@ class Pool(NamedTuple):
     waited: Floats
 
 
+@compiled
 def new_pool(places: int, minutes: int = 0, requests: int = 0) -> Pool:
     """An empty pool for at most `places` busy environments.
 
     minutes: for how many, from time 0, the highest concurrency is kept; 0 for none.
     requests: for how many it is kept whether they were cold; 0 for none.
     """
-    pool = Pool(
+    counts = np.zeros(COUNTS, np.int64)
+    counts[FREE] = places
+    return Pool(
         busy_end=np.zeros(places),
         busy_order=np.zeros(places, np.int64),
         busy_place=np.zeros(places, np.int64),
         idle_place=np.zeros(places, np.int64),
-        free_place=np.zeros(places, np.int64),
+        free_place=np.arange(places),
         ping=np.zeros(places, np.bool_),
         since=np.zeros(places),
         expiry=np.zeros(places),
@@ -131,13 +137,40 @@ def new_pool(places: int, minutes: int = 0, requests: int = 0) -> Pool:
         limit=np.zeros(places),
         served=np.zeros(places, np.int64),
         last_request=np.zeros(places),
-        counts=np.zeros(COUNTS, np.int64),
+        counts=counts,
         seconds=np.zeros(SECONDS),
         peaks=np.zeros(minutes, np.int64),
         waited=np.full(requests, NOT_COLD),
     )
-    clear(pool)
-    return pool
+
+
+@compiled
+def larger(pool: Pool) -> Pool:
+    """The same pool, going on with twice as many places."""
+    places = len(pool.busy_end)
+    free = np.append(pool.free_place, np.zeros(places, np.int64))
+    free[pool.counts[FREE] : pool.counts[FREE] + places] = np.arange(places, 2 * places)
+    pool.counts[FREE] += places
+    floats, integers = np.zeros(places), np.zeros(places, np.int64)
+    return Pool(
+        busy_end=np.append(pool.busy_end, floats),
+        busy_order=np.append(pool.busy_order, integers),
+        busy_place=np.append(pool.busy_place, integers),
+        idle_place=np.append(pool.idle_place, integers),
+        free_place=free,
+        ping=np.append(pool.ping, np.zeros(places, np.bool_)),
+        since=np.append(pool.since, floats),
+        expiry=np.append(pool.expiry, floats),
+        born=np.append(pool.born, floats),
+        init=np.append(pool.init, floats),
+        limit=np.append(pool.limit, floats),
+        served=np.append(pool.served, integers),
+        last_request=np.append(pool.last_request, floats),
+        counts=pool.counts,
+        seconds=pool.seconds,
+        peaks=pool.peaks,
+        waited=pool.waited,
+    )
 
 
 def clear(pool: Pool) -> None:

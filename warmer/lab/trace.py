@@ -128,15 +128,18 @@ class Trace:
         """How long it is, in days."""
         return (self.end - self.start) / 86_400
 
-    def batches(self, most: int) -> Iterator[tuple[int, int]]:
-        """Ranges of functions with about `most` requests each, one function at least."""
+    def batches(self, most: int, together: int = 1) -> Iterator[tuple[int, int]]:
+        """Ranges of functions with about `most` requests each, one function at least.
+
+        together: so many from the first on, the next so many, ... are in the same range.
+        """
         if isinstance(self.requests, Arrivals):
             sizes = np.diff(self.requests.offsets)
         else:
             sizes = self.requests.counts.sum(axis=1, dtype=np.int64)
         first, held = 0, 0
         for function, size in enumerate(sizes):
-            if held and held + size > most:
+            if held and held + size > most and function % together == 0:
                 yield first, function
                 first, held = function, 0
             held += int(size)

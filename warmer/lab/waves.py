@@ -13,6 +13,7 @@ from warmer.lab.pool import (
     create,
     finish,
     mark_peak,
+    mark_run,
     push,
     release,
     take,
@@ -20,6 +21,7 @@ from warmer.lab.pool import (
 from warmer.lab.state import (
     BUSY,
     COLD_PINGS,
+    CURSOR,
     INVOCATIONS,
     LOOKS,
     PING_BILLED_MS,
@@ -38,13 +40,15 @@ from warmer.lab.state import (
     WAVE_TIME,
     WAVES,
     Draws,
+    Flags,
     Floats,
     Pool,
     Requests,
     Waves,
+    larger,
 )
 
-__all__ = ["run_idle_reset", "run_waves", "send_wave"]
+__all__ = ["run_idle_reset", "run_waves", "send_wave", "with_room"]
 
 
 @inlined
@@ -147,6 +151,21 @@ def send_wave(
 
 
 @compiled
+def with_room(
+    pool: Pool, requests: Requests, draws: Draws, now: float, size: int, timing: Floats
+) -> Pool:
+    """The same pool, or a larger one, in which a wave of `size` at `now` finds places.
+
+    So do requests that come before it, while its probe is answered.
+    """
+    latest = max(now, pool.seconds[WAVE_TIME]) + draws.init.max() + timing[0]
+    coming = np.searchsorted(requests.times, latest, side="right") - pool.counts[CURSOR]
+    while pool.counts[BUSY] + coming + size + 2 > len(pool.busy_end):
+        pool = larger(pool)
+    return pool
+
+
+@compiled
 def run_waves(
     pool: Pool, requests: Requests, draws: Draws, waves: Waves, timing: Floats, end: float
 ) -> bool:
@@ -166,20 +185,21 @@ def run_waves(
 
 @compiled
 def run_idle_reset(
-    pool: Pool, requests: Requests, draws: Draws, rules: Floats, timing: Floats, end: float
+    pool: Pool, requests: Requests, draws: Draws, rules: Floats, timing: Floats, runs: Flags
 ) -> bool:
-    """What `warmer.fleet.policy.IdleReset` does, from its first look to `end`.
+    """What `warmer.fleet.policy.IdleReset` does, from its first look to the end.
 
-    rules: its `size`, its interval (`idle_seconds` less margin), the metric delay and the moment of
-        the first look, in seconds. Returns False as `advance` does.
+    rules: its `size`, its interval (`idle_seconds` less margin), the metric delay and the end, in
+        seconds. runs: as `mark_run` has it. Returns False as `advance` does.
     """
     nobody = np.empty((0, REPLY_FIELDS))
-    size, interval, delay, look_at = int(rules[0]), rules[1], rules[2], rules[3]
-    used_at = -math.inf
+    size, interval, delay, end = int(rules[0]), rules[1], rules[2], rules[3]
+    used_at, look_at = -math.inf, 0.0
     while look_at < end:
         if not advance(pool, requests, draws, look_at):
             return False
         pool.counts[LOOKS] += 1
+        mark_run(pool, runs, look_at)
         if used_at > -math.inf:
             pool.counts[READS] += 1
             oldest = int(used_at // 60)
