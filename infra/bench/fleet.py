@@ -3,14 +3,17 @@
 `make bench-fleet`, or `python -m infra.bench.fleet [--json] [--sizes 10,25,50,100] [--only PART]`.
 
 waves       every method warms N environments of a light function in one local cloud: from none,
-            then the median of several waves to what it left. The ledger counts. Times are this
-            machine's: its processors run the sender, the cloud (on one of them) and all N
-            environments, so that a request takes a millisecond or two of them, and those that come
-            or return together wait for one another. That wait is held time too, and of pings that
-            are released together there is most: "asked for" tells it apart.
+            then in fifteen rounds, in each of which every method has a wave to what its waves left.
+            Medians, with quartiles; the ledger counts. Times are this machine's: its processors run
+            the sender, the cloud (on one of them) and all N environments, so that a request takes a
+            millisecond or two of them, and those that come or return together wait for one another.
+            That wait is held time too, and of pings that are released together there is most:
+            "asked for" tells it apart.
 scale       one warmer's process against a loopback endpoint: when it has sent 1,000 pings, and how
             long 300 functions with 2,000 environments take on 0.58 of a processor.
 decorator   what `@warmable` adds to a request, and what `import warmer` takes.
+
+Where a goal is missed the exit code is 1.
 """
 
 from __future__ import annotations
@@ -22,16 +25,15 @@ import statistics
 import subprocess
 import sys
 import timeit
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 import warmer
-from infra.bench.fleet_methods import FIXED_HOLD_MS, Method
+from infra.bench.fleet_result import held_ratios, missed_of_load, print_waves
 from infra.bench.fleet_scale import dispatch_spread, many_functions
 from infra.bench.fleet_waves import Wave, measure
 
@@ -40,9 +42,6 @@ PACKAGES = Path(".tools/bench-fleet/lib") / (
     f"python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 )
 CPU = 0.58
-GOAL = 0.5
-"""Of the fixed hold's milliseconds per environment, in warm pools, at every size."""
-
 REQUESTS = 20_000
 
 
@@ -76,68 +75,27 @@ def decorator() -> dict[str, float]:
     }
 
 
-def ratios(waves: list[Wave]) -> dict[int, float]:
-    """For each size, our held milliseconds per environment as a part of the fixed hold's, warm."""
-    held = {(w.method, w.size): w.held_ms_each for w in waves if w.pool == "warm"}
-    sizes = sorted({wave.size for wave in waves})
-    ours, fixed = Method.OURS.title, Method.HELD.title
-    return {size: held[ours, size] / held[fixed, size] for size in sizes}
-
-
-def _wave_table(waves: list[Wave]) -> Table:
-    table = Table(title="Waves, counted by the local cloud's ledger", title_justify="left")
-    table.add_column("N", justify="right")
-    table.add_column("pool")
-    table.add_column("method")
-    columns = ("reached", "alive", "held ms each", "asked for", "billed ms each", "wall", "spread")
-    for heading in columns:
-        table.add_column(heading, justify="right")
-    for size in sorted({wave.size for wave in waves}):
-        for pool in ("cold", "warm"):
-            for wave in (w for w in waves if (w.size, w.pool) == (size, pool)):
-                table.add_row(
-                    str(size),
-                    pool,
-                    wave.method,
-                    str(wave.reached),
-                    str(wave.alive),
-                    f"{wave.held_ms_each:,.0f}",
-                    "-" if wave.asked_ms_each is None else f"{wave.asked_ms_each:,.0f}",
-                    f"{wave.billed_ms_each:,.0f}",
-                    f"{wave.wall_ms:,.0f}",
-                    f"{wave.spread_ms:,.0f}",
-                )
-        table.add_section()
-    return table
-
-
 def _show(result: dict[str, Any], waves: list[Wave]) -> None:
-    console = Console(width=120 if not sys.stdout.isatty() else None)
     if waves:
-        console.print(_wave_table(waves))
-        for size, ratio in ratios(waves).items():
-            console.print(
-                f"N = {size}: held per environment, {ratio:.2f} of the fixed {FIXED_HOLD_MS} ms's"
-                f" ({'met' if ratio <= GOAL else 'missed'}: goal {GOAL})"
-            )
+        print_waves(waves)
     for found in result.get("dispatch", ()):
         over = "TLS" if found["tls"] else "plain"
         arrived = max(found["endpoint"]["arrival_spread_ms"].values())
-        console.print(
+        click.echo(
             f"{found['pings']:,} pings over {over}: sent within {max(found['spread_ms']):.0f} ms,"
             f" there within {arrived:.0f} ms; {found['threads']} thread, {found['memory_mb']} MB"
         )
     if many := result.get("many"):
         for pool in ("cold", "warm"):
             run = many[pool]
-            console.print(
+            click.echo(
                 f"{many['functions']} functions, {many['asked']:,} environments, {pool}:"
                 f" {run['proven']:,} proven in {run['seconds']} s on {many['cpu']} processors"
                 f" ({run['cpu_seconds']} s of them used, {many['memory_mb']} MB)"
             )
-        console.print(f"a share of a processor is given by {many['quota']}")
+        click.echo(f"a share of a processor is given by {many['quota']}")
     if found := result.get("decorator"):
-        console.print(
+        click.echo(
             f"@warmable adds {found['decorator_us']:.2f} microseconds to a request;"
             f" import warmer takes {found['import_ms']:.1f} ms"
         )
@@ -160,16 +118,20 @@ def main() -> None:
         sizes = [int(size) for size in arguments.sizes.split(",")]
         waves = measure(sizes, arguments.packages)
         result["waves"] = [wave.as_dict() for wave in waves]
-        result["held_ratio"] = ratios(waves)
+        result["held_ratios"] = [asdict(found) for found in held_ratios(waves)]
     if "scale" in parts:
         result["dispatch"] = [dispatch_spread(n, tls) for n in (100, 1000) for tls in (False, True)]
         result["many"] = many_functions(300, 2000, CPU)
     if "decorator" in parts:
         result["decorator"] = decorator()
+    missed = missed_of_load(result)
     if arguments.json:
-        click.echo(json.dumps(result))
+        click.echo(json.dumps({**result, "missed": missed}))
     else:
         _show(result, waves)
+        for goal in missed:
+            click.echo(f"MISSED: {goal}")
+    sys.exit(1 if missed or not all(found.met for found in held_ratios(waves)) else 0)
 
 
 if __name__ == "__main__":

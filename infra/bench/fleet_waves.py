@@ -15,8 +15,9 @@ from infra.cloud.deployed import DeployedStack, deployed
 
 __all__ = ["WARM_RUNS", "Wave", "measure"]
 
-WARM_RUNS = 9
-"""Waves to a warm pool, of which the median counts: the first few teach ours when pings arrive."""
+WARM_RUNS = 15
+"""Waves of each method to a warm pool, of which the median counts. The methods take turns, so that
+whatever else the machine does meets all; the first few waves teach ours when pings arrive."""
 
 SETTLED_SECONDS = 60.0
 
@@ -29,7 +30,7 @@ class Wave:
     function had afterwards. `held_ms` is the time of all its invokes, INIT apart; `billed_ms` with
     INIT. `asked_ms` is what of the held time the sender has asked for, as far as it can tell: the
     rest is this machine's, whose processors all environments share. `spread_ms` is the time between
-    the first and the last request's start in the cloud.
+    the first and the last request's start in the cloud. `proven` is how many ours reported.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Wave:
     wall_ms: float
     spread_ms: float
     asked_ms: float | None = None
+    proven: int | None = None
 
     @property
     def held_ms_each(self) -> float:
@@ -72,7 +74,8 @@ class Wave:
 
 
 def measure(sizes: list[int], packages: Path, runs: int = WARM_RUNS) -> list[Wave]:
-    """Every method with every size: one wave to no environment, then `runs` to what it left."""
+    """Every method with every size: one wave to no environment each, then `runs` rounds of waves to
+    what those left. All waves, in the order in which they were sent."""
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
     found: list[Wave] = []
     with tempfile.TemporaryDirectory(prefix="warmer-bench-") as name:
@@ -83,11 +86,9 @@ def measure(sizes: list[int], packages: Path, runs: int = WARM_RUNS) -> list[Wav
             os.environ.update(stack.environment())
             sender = Sender(stack)
             for size in sizes:
-                for method in Method:
-                    found.append(_wave(stack, sender, method, size, "cold"))
-                    warm = [_wave(stack, sender, method, size, "warm") for _ in range(runs)]
-                    found.append(sorted(warm, key=lambda wave: wave.held_ms_each)[runs // 2])
-                    # Frozen environments need memory; the next method's have it to themselves.
+                for pool in ("cold", *["warm"] * runs):
+                    found += [_wave(stack, sender, method, size, pool) for method in Method]
+                for method in Method:  # what is frozen needs memory
                     stack.client("lambda").delete_function(FunctionName=method.function(size))
     return found
 
@@ -115,10 +116,11 @@ def _wave(stack: DeployedStack, sender: Sender, method: Method, size: int, pool:
         wall_ms=wall_ms,
         spread_ms=(max(starts) - min(starts)) * 1000,
         asked_ms={
-            Method.OURS: sender.reports[-1].held_ms if sender.reports else None,
+            Method.OURS: sender.reports[-1].held_ms if method is Method.OURS else None,
             Method.HELD: float(FIXED_HOLD_MS * len(ran)),
             Method.LOOP: 0.0,
         }.get(method),
+        proven=sender.reports[-1].proven if method is Method.OURS else None,
     )
 
 
