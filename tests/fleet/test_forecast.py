@@ -52,7 +52,7 @@ def test_a_month_of_waves_of_ten_has_all_its_items() -> None:
     bill = monthly_bill(plan, 300, metrics=True, table=True)
 
     waves = SECONDS_A_MONTH / 300
-    assert bill.pings == pytest.approx(waves * PRICES.invokes(12, 400, 1769))
+    assert bill.pings == pytest.approx(waves * PRICES.invokes(11, 400, 1769))
     assert bill.runs > waves * (PRICES.schedule + PRICES.request)
     assert bill.logs > waves * PRICES.logs(12 * 300)
     assert bill.metrics == pytest.approx(2.10)

@@ -73,8 +73,8 @@ def test_of_two_deliveries_at_once_one_sends_waves(account: Account) -> None:
     assert served["problems"] == []
     assert len(account.alive(warmer)) == 1
     assert account.alive(warmer).total() == 2
-    # The probe of the version, the wave's own, three that are held, and the spare.
-    assert account.pings(function).total() == 6
+    # The probe of the version, three that are held, and the spare.
+    assert account.pings(function).total() == 5
 
 
 def test_one_at_a_time_needs_no_table_for_an_event_that_comes_twice(account: Account) -> None:
@@ -98,7 +98,7 @@ def test_one_at_a_time_needs_no_table_for_an_event_that_comes_twice(account: Acc
     wait_for(lambda: runs().count("success") == 2, "both deliveries")
     assert set(runs()) == {"success", "throttled"}
     assert account.alive(warmer).total() == 1
-    assert account.pings(function).total() == 6
+    assert account.pings(function).total() == 5
 
 
 def test_a_run_is_refused_while_another_is_under_way(account: Account) -> None:
@@ -151,12 +151,12 @@ def test_two_schedules_share_all_targets(account: Account) -> None:
         Capabilities=["CAPABILITY_IAM"],
     )
 
-    wait_for(lambda: all(account.pings(f).total() >= 5 for f in functions), "all waves")
+    wait_for(lambda: all(account.pings(f).total() >= 4 for f in functions), "all waves")
     wait_for(
         lambda: [r["status"] for r in runs(account, name)] == ["success"] * 2, "the runs' ends"
     )
 
-    assert [account.pings(function).total() for function in functions] == [5] * 4
+    assert [account.pings(function).total() for function in functions] == [4] * 4
     for function in functions:
         assert account.alive(function).total() in (2, 3)  # with the spare
     stacks.delete_stack(StackName="shards")

@@ -29,12 +29,14 @@ class Account:
     init_type: str = "on-demand"
     moved_to: str = ""
     failure: Outcome | None = None
+    answerless: int = 1000
     ready: int = 0
     maxima: dict[float, float] | Exception = field(default_factory=dict)
     last_user: float | None = None
     idle_seconds: float | None = None
     now: float = NOON
     sent: list[tuple[str, int]] = field(default_factory=list)
+    probed: list[bool] = field(default_factory=list)
     looked: list[tuple[str, str | None]] = field(default_factory=list)
 
     def alias(self, function: str, name: str) -> Alias:
@@ -63,13 +65,14 @@ class Account:
         """Answer waves, each ping from an environment of its own."""
         del deadline
         self.sent += [(str(target), target.concurrency) for target in targets]
+        self.probed += [target.probed for target in targets]
         return [self.answer(target) for target in targets]
 
     def answer(self, target: Target) -> WaveReport:
         """One wave's report."""
         alias = self.aliases.get(str(target))
         version = self.moved_to or (alias.version if alias else target.qualifier or "$LATEST")
-        size = 0 if self.failure else target.concurrency
+        size = target.concurrency - (self.answerless if self.failure else 0)
         replies = [
             reply(
                 f"e{index}",
@@ -79,7 +82,7 @@ class Account:
                 last_user_seconds_ago=self.last_user,
                 idle_seconds=self.idle_seconds,
             )
-            for index in range(size)
+            for index in range(max(size, 0))
         ]
         found = report(replies, target.concurrency, self.now, self.failure, version)
         return replace(found, target=target)
@@ -123,6 +126,65 @@ def test_a_new_version_gets_a_probe_and_then_its_wave() -> None:
     assert [wave.asked for wave in found.waves] == [3]
     assert [probe.asked for probe in found.probes] == [1]
     assert found.ok
+
+
+def test_a_version_is_probed_once() -> None:
+    """Its waves have no probe of their own: not in the run that probed it, and not later."""
+    account = Account()
+    warmer = upkeep(account, look=False)
+
+    for minutes in (0, 10, 20):
+        run(warmer, account, minutes)
+
+    assert account.sent == [("digits:live", 1)] + [("digits:live", 3)] * 3
+    assert account.probed == [False, True, True, True]
+
+
+def test_a_version_that_did_not_answer_all_pings_is_probed_again() -> None:
+    """Before its next wave, and no more once that is answered; the failure is named."""
+    account = Account()
+    warmer = upkeep(account, look=False)
+    run(warmer, account)
+    account.failure, account.answerless = Outcome.FUNCTION_ERROR, 1
+
+    failed = run(warmer, account, 10)
+    account.failure = None
+    mended = [run(warmer, account, minutes).ok for minutes in (20, 30)]
+
+    assert not failed.ok
+    assert account.probed == [False, True, True, False, True]
+    assert mended == [True, True]
+
+
+def test_code_that_may_have_changed_is_probed_before_each_wave() -> None:
+    """`$LATEST` is whatever was deployed last."""
+    account = Account()
+    warmer = upkeep(account, Target("digits", None, 3), look=False)
+
+    for minutes in (0, 10):
+        run(warmer, account, minutes)
+
+    assert account.probed == [False, True, False]
+
+
+def test_a_new_version_under_a_stale_alias_meets_one_ping() -> None:
+    """Aliases are read in turn; that of a wave is read before it, and a new version is probed."""
+    others = [Target(f"f{index}", "live", 1) for index in range(30)]
+    account = Account({f"{target}": Alias("1") for target in others} | {"digits:live": Alias("7")})
+    warmer = upkeep(account, LIVE, *others, look=False)
+    run(warmer, account)
+    account.aliases["digits:live"] = Alias("8")
+    account.sent.clear()
+    account.probed.clear()
+
+    run(warmer, account, 10)
+
+    mine = [
+        (sent, probed)
+        for sent, probed in zip(account.sent, account.probed, strict=True)
+        if sent[0] == "digits:live"
+    ]
+    assert mine == [(("digits:live", 1), False), (("digits:live", 3), True)]
 
 
 def test_a_failed_probe_is_reported_as_the_wave_that_it_prevented() -> None:

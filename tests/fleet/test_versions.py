@@ -99,7 +99,7 @@ def test_what_is_no_alias_is_not_read(qualifier: str | None, version: str) -> No
     assert settings.asked == []
 
 
-def test_a_run_reads_ten_aliases_in_turn() -> None:
+def test_a_run_reads_ten_settings_at_most_six_of_many_aliases_in_turn() -> None:
     """Lambda answers 15 settings a second for the whole account, deployments among them.
 
     AWS page: "Lambda quotas" (Lambda API requests).
@@ -107,12 +107,29 @@ def test_a_run_reads_ten_aliases_in_turn() -> None:
     targets = [Target(f"f{index}", "live", 1) for index in range(25)]
     settings = Settings({f"f{index}:live": Alias("1") for index in range(25)})
     versions = LiveVersions(settings)
-    for run in range(3):
+    for run in range(5):
         versions.begin(targets, NOON + run)
 
     assert [settings.asked.count(f"f{index}:live") for index in (0, 24)] == [2, 1]
     assert len(settings.asked) == 30
+    assert versions.confirm(targets[10:], NOON)
+    assert len(settings.asked) == 34
+    assert not versions.confirm(targets, NOON)
     assert versions.provisioned(targets[0]) is None
+
+
+def test_a_version_is_certain_where_its_alias_was_read_in_this_run() -> None:
+    """Or where the ping names it; `$LATEST` is other code after a deploy, and never is."""
+    versions = live(Settings({"digits:live": Alias("7")}))
+    by_number, latest = Target("digits", "7", 10), Target("digits", None, 10)
+    found = [versions.subjects(target, NOON)[0].certain for target in (LIVE, by_number, latest)]
+    assert found == [True, True, False]
+
+    versions.begin([], NOON + 60)
+    assert not versions.subjects(LIVE, NOON + 60)[0].certain
+    assert versions.confirm([LIVE], NOON + 61)
+    assert versions.subjects(LIVE, NOON + 62)[0].certain
+    assert not versions.confirm([LIVE], NOON + 63)
 
 
 def test_an_alias_that_was_not_read_is_pinged_as_what_it_is() -> None:

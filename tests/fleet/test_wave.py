@@ -26,6 +26,7 @@ from warmer.fleet import DispatchSpread, Outcome, Target, WaveSettings, run_wave
 from warmer.fleet.answer import Answer
 from warmer.fleet.budget import UNLIMITED, ConcurrencyBudget
 from warmer.fleet.dispatch import Dispatcher, Sending, Sent
+from warmer.fleet.tally import Tally
 from warmer.fleet.wave import Progress, Wave
 from warmer.ping import Ping, Reply
 
@@ -72,6 +73,39 @@ def test_probe_goes_alone_and_is_not_held() -> None:
     wave(pool)
 
     assert (pool.pings[0].size, pool.pings[0].release_at) == (1, 0.0)
+
+
+def test_an_environment_is_new_whichever_of_its_answers_says_so() -> None:
+    """A ping that was sent later may have arrived first, and started it."""
+    first, later = (
+        Answer(Outcome.PROVEN, reply=Reply("e-1", function_version="7", new=new), version="7")
+        for new in (False, True)
+    )
+    tally = Tally(2)
+
+    tally.add([first, later])
+
+    assert tally.environments == {"e-1": True}
+
+
+def test_a_version_that_has_answered_gets_no_probe() -> None:
+    """All of the wave's pings go out together, and prove what a probe would."""
+    pool = MemoryPool()
+
+    report = wave(pool, replace(TEN, probed=True))
+
+    assert report.ok
+    assert (report.sent, {ping.size for ping in pool.pings}) == (10, {10})
+
+
+def test_a_wave_without_a_probe_is_not_repeated_where_nobody_answered() -> None:
+    """One round says what is wrong; another would meet the same."""
+    pool = MemoryPool(answer=lambda *_: ("Unhandled", b'{"errorMessage": "no"}'))
+
+    report = wave(pool, replace(TEN, probed=True))
+
+    assert (report.rounds, report.proven, counts(report)) == (1, 0, {"function_error": 10})
+    assert "no" in report.problems[0]
 
 
 def test_pings_of_a_round_share_one_release_time() -> None:

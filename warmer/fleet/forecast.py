@@ -25,9 +25,6 @@ ENVIRONMENT_LOG_BYTES = 40
 METRICS = 7
 """Metrics of one's own that the warmer has where a namespace is set."""
 
-EXTRA_PINGS = 2
-"""A wave of more than one has a probe before it, and a spare."""
-
 
 def runs_a_wave(period_seconds: float, idle_seconds: float) -> int:
     """How many runs come to each wave: those between are safe by the wave before."""
@@ -47,7 +44,7 @@ def monthly_bill(
     waves = runs / runs_a_wave(period_seconds, plan.situation.idle_seconds)
     pinged = list(_pinged(plan.decisions))
     numbers = [decision.number for decision in pinged]
-    pings = sum(number + (EXTRA_PINGS if number > 1 else 0) for number in numbers)
+    pings = sum(decision.number + _extra(decision) for decision in pinged)
     held_ms = max((decision.subject.known.ping_ms or PING_MS for decision in pinged), default=0.0)
     run = PRICES.invokes(1, RUN_MS, RUN_MEMORY_MB) + PRICES.schedule
     busy = PRICES.invokes(0, held_ms * len(pinged), RUN_MEMORY_MB)
@@ -73,5 +70,13 @@ def _pinged(decisions: Iterable[Decision]) -> Iterable[Decision]:
 
 
 def _price(decision: Decision) -> float:
-    extra = EXTRA_PINGS if decision.number > 1 else 0
-    return wave_price(decision.subject.known, decision.number) + extra * PRICES.request
+    price = wave_price(decision.subject.known, decision.number)
+    return price + _extra(decision) * PRICES.request
+
+
+def _extra(decision: Decision) -> int:
+    """Pings beyond the number: a wave of more than one has a spare, and a probe before it where the
+    version's code may have changed since it answered."""
+    if decision.number == 1:
+        return 0
+    return 1 if decision.subject.version.isdecimal() else 2

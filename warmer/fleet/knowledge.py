@@ -49,8 +49,9 @@ class Knowledge:
     reply. `memory_mb`: 0 where unknown. `ping_ms`: billed milliseconds of a ping to a warm
     environment, at its last. `pointless`: for the last waves that were due, the latest last,
     whether users alone had made them so. `fault`: why the version cannot be warmed, found at
-    `fault_at`. `spent`: dollars for its pings, since it is known. `survivals` are for learning T.
-    `log_group` is where its log is, "" where no reply said so.
+    `fault_at`. `doubtful`: its last wave had pings without a usable reply, so that a probe comes
+    before the next. `spent`: dollars for its pings, since it is known. `survivals` are for learning
+    T. `log_group` is where its log is, "" where no reply said so.
     `policy` is what a policy remembers (`warmer.fleet.guidance`), of `auto` 1.6 KB more at the
     median, and up to about 5 KB.
     """
@@ -62,6 +63,7 @@ class Knowledge:
     pointless: tuple[bool, ...] = ()
     fault: str = ""
     fault_at: float = 0.0
+    doubtful: bool = False
     waves: tuple[LastWave, ...] = ()
     survivals: tuple[Survival, ...] = ()
     spent: float = 0.0
@@ -191,6 +193,7 @@ _READERS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "pointless": (lambda value: tuple(map(_flag, _entries(value))), "a list of true and false"),
     "fault": (_text, "a text"),
     "fault_at": (_number, "Unix seconds"),
+    "doubtful": (_flag, "true or false"),
     "waves": (_waves, "a list of [Unix seconds, asked, proven, new]"),
     "survivals": (_survivals, "a list of [seconds, true or false]"),
     "spent": (_number, "a number of dollars from 0"),

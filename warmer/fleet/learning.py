@@ -9,7 +9,7 @@ from warmer.fleet.demand import Busy, busy_minutes, held_until, sliding, usage, 
 from warmer.fleet.knowledge import Knowledge, LastWave
 from warmer.fleet.plan import LEAST_MEMORY_MB, Situation
 from warmer.fleet.price import PRICES
-from warmer.fleet.report import Outcome, WaveReport
+from warmer.fleet.report import SUCCESSES, Outcome, WaveReport
 from warmer.fleet.survival import Survival
 from warmer.ping import Reply
 
@@ -22,6 +22,9 @@ FAULTS = frozenset({Outcome.NO_REPLY, Outcome.REFUSED})
 """Outcomes that another ping to the same version would meet again, at the cost of running a
 stranger's code: they end the pings to this version."""
 
+DOUBTS = frozenset(Outcome) - SUCCESSES - {Outcome.THROTTLED, Outcome.UNREACHABLE}
+"""Outcomes after which it is not sure any more that a version answers."""
+
 
 def after_wave(
     known: Knowledge, report: WaveReport, situation: Situation, *, probe: bool = False
@@ -33,7 +36,10 @@ def after_wave(
     if fault and not report.replies:
         # What was known was of other code, if this version is $LATEST.
         return Knowledge(fault=fault, fault_at=report.started_at, spent=_spent(known, report))
-    learned = replace(known, spent=_spent(known, report))
+    doubtful = any(report.outcomes.get(outcome, 0) for outcome in DOUBTS)
+    if not doubtful and not report.replies:
+        doubtful = known.doubtful
+    learned = replace(known, spent=_spent(known, report), doubtful=doubtful)
     if not probe:
         wave = LastWave(round(report.started_at, 1), report.asked, report.proven, report.new)
         learned = replace(learned, waves=(*known.waves, wave))

@@ -99,6 +99,8 @@ class Subject:
     ramp shifts requests; users keep their share of it warm. `probed` and `looked` are about this
     run. `hold` is how many a policy holds warm by a wave of now (0: none; None: none is asked), at
     most the number that is wanted, and `look_at` (Unix seconds) when the policy looks again.
+    `certain`: its pings go to this very version, whose code no longer changes: they name it, or the
+    alias was read in this run.
     """
 
     target: Target
@@ -115,6 +117,7 @@ class Subject:
     looked: bool = False
     hold: int | None = None
     look_at: float = 0.0
+    certain: bool = False
 
     @property
     def key(self) -> str:
@@ -158,8 +161,18 @@ class Subject:
     def wave(self, number: int) -> Target:
         """The target of a wave of `number` pings, at least 1."""
         return replace(
-            self.target, qualifier=self.qualifier, concurrency=number, schedule=None, ramp=None
+            self.target,
+            qualifier=self.qualifier,
+            concurrency=number,
+            schedule=None,
+            ramp=None,
+            probed=self.probed or (self.certain and self.answers),
         )
+
+    @property
+    def answers(self) -> bool:
+        """Whether its last pings were all answered as Warmer answers."""
+        return bool(self.known.init_type) and not self.known.doubtful
 
 
 @dataclass(frozen=True)

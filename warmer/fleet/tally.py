@@ -24,7 +24,8 @@ class Tally:
         self.answers: list[Answer] = []
         self.version = ""
         self.environments: dict[str, bool] = {}
-        """Id of each proven environment, and whether it was new when it first answered."""
+        """Id of each proven environment, and whether any of its answers says that it was new: the
+        first to arrive may have been a later ping's."""
         self.spares: list[str] = []
         self.outcomes: Mapping[Outcome, int] = {}
 
@@ -68,6 +69,8 @@ class Tally:
         if answer.version != self.version:
             return Outcome.WRONG_VERSION
         if reply.environment in self.environments or reply.environment in self.spares:
+            if reply.environment in self.environments:
+                self.environments[reply.environment] |= reply.new
             return Outcome.DUPLICATE
         if self.proven == self._asked:
             self.spares.append(reply.environment)

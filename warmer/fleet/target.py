@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from warmer.errors import ConfigurationError
 from warmer.fleet.shift import TrafficShift
@@ -44,7 +44,8 @@ class Target:
     (`warmer.fleet.calendar`), 0 to 900; with it, `concurrency` is the number outside its periods
     and may be 0. `ramp` is how the alias's requests shift to a new version, by minute
     (`warmer.fleet.shift`): that version is then kept as warm as the share needs which it gets next;
-    without a ramp it is warmed for all requests at once.
+    without a ramp it is warmed for all requests at once. `probed` is no setting: this version has
+    answered as one of Warmer's, so that a wave's pings need no probe before them.
 
     Raises ConfigurationError for any other value.
     """
@@ -55,6 +56,7 @@ class Target:
     max_hold_ms: float = 1000.0
     schedule: str | None = None
     ramp: str | None = None
+    probed: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         function, qualifier = _split(self.function)
@@ -142,7 +144,7 @@ class _Pairs(list[tuple[str, object]]):
     """A JSON object as its pairs, so that a repeated field is seen."""
 
 
-_FIELDS = tuple(field.name for field in fields(Target))
+_FIELDS = tuple(setting.name for setting in fields(Target) if setting.name != "probed")
 
 
 def _target(entry: object, key: str) -> Target:

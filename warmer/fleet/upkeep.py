@@ -161,7 +161,7 @@ class _Run:
         self.problems = list(found.problems)
         self.clock = clock
         self.probed: set[str] = set()
-        self.begun: dict[str, frozenset[str]] = {}
+        self.answered: dict[str, WaveReport] = {}
         self.looked: set[str] = set()
         self.provisioned: dict[str, int | None] = {}
         self.waves: list[WaveReport] = []
@@ -184,7 +184,7 @@ class _Run:
                 self._look(looks, plan.situation)
             elif probes := plan.of(Action.PROBE):
                 self._probe(probes, plan.situation, deadline)
-            else:
+            elif not self._confirm(plan.of(Action.PING)):
                 break
         self._remember_steps()
         self._ping(plan.of(Action.PING), plan.situation, deadline)
@@ -288,17 +288,27 @@ class _Run:
             self._learn(decision, report, situation, probe=decision.number > 1)
             if decision.number > 1 and report.ok:
                 self.probes.append(report)
-                new = frozenset(reply.environment for reply in report.replies if reply.new)
-                self.begun[decision.subject.key] = new
+                self.answered[decision.subject.key] = report
             else:
                 self.waves.append(replace(report, target=decision.subject.wave(decision.number)))
+
+    def _confirm(self, decisions: list[Decision]) -> bool:
+        """Find out whether waves go to the versions that have answered, where that saves a probe.
+
+        Returns whether anything was read, so that the plan may be another.
+        """
+        unsure = [
+            d.subject.target
+            for d in decisions
+            if d.number > 1 and d.subject.answers and not (d.subject.certain or d.subject.probed)
+        ]
+        aliases = [target for target in unsure if target.qualifier is not None]
+        return self.versions.confirm(aliases, self.clock())
 
     def _ping(self, decisions: list[Decision], situation: Situation, deadline: float) -> None:
         reports = self._send(decisions, deadline)
         for decision, sent in zip(decisions, reports, strict=True):
-            # What the version's probe started was not found there by this run.
-            begun = self.begun.get(decision.subject.key, frozenset()) & set(sent.environments)
-            report = replace(sent, new=sent.new + len(begun))
+            report = _with_probe(sent, self.answered.get(decision.subject.key))
             self._learn(decision, report, situation)
             self.waves.append(report)
 
@@ -331,3 +341,15 @@ class _Run:
         if self.guidance is not None and step is not None and step.hold:
             learned = replace(learned, policy=self.guidance.heard(subject, step, report))
         self.memory.learn(subject.key, learned)
+
+
+def _with_probe(report: WaveReport, probe: WaveReport | None) -> WaveReport:
+    """A wave's report that knows what the version's probe started: no run had found that there."""
+    if probe is None:
+        return report
+    begun = {reply.environment for reply in probe.replies if reply.new}
+    return replace(
+        report,
+        new=report.new + len(begun & set(report.environments)),
+        replies=(*probe.replies, *report.replies) if report.replies else (),
+    )

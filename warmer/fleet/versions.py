@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Protocol
 
 from warmer.aws.functions import Alias
@@ -22,6 +23,10 @@ READS_A_RUN = 10
 """Settings that one run reads at most: Lambda answers 15 such requests a second for the whole
 account ("Lambda quotas", Lambda API requests), and deployments need some of those. Targets take
 turns; the alias of one that is not read in this run is pinged as it was read last."""
+
+TURNS_A_RUN = 6
+"""Where there are more aliases, so many are read in turn, and the rest of the reads is for those
+that a wave is about to go to."""
 
 SETTLED_SECONDS = 3600.0
 """Weights that stand so long are meant to stay. CodeDeploy's predefined configurations wait for 30
@@ -57,28 +62,45 @@ class LiveVersions:
         self._routing: dict[str, _Routing] = {}
         self._seen: dict[str, str] = {}
         self._left = 0
+        self._began = inf
+        self._tried: set[str] = set()
         self.problems: list[str] = []
 
     def begin(self, targets: Sequence[Target], now: float) -> None:
         """Begin a run: read aliases, those first that were not read for the longest time."""
         self._left = READS_A_RUN
+        self._began = now
+        self._tried.clear()
         self.problems = []
         aliases = [target for target in targets if _is_alias(target.qualifier)]
-        for target in sorted(aliases, key=self._read_at)[: self._left]:
+        turns = READS_A_RUN if len(aliases) <= READS_A_RUN else TURNS_A_RUN
+        for target in sorted(aliases, key=self._read_at)[:turns]:
             self._read(target, now)
+
+    def confirm(self, targets: Sequence[Target], now: float) -> bool:
+        """Read the aliases of those that were not read in this run, as far as its reads go.
+
+        Returns whether any was read, so that other versions may be live now.
+        """
+        fresh = [target for target in targets if str(target) not in self._tried][: self._left]
+        for target in fresh:
+            self._read(target, now)
+        return bool(fresh)
 
     def subjects(self, target: Target, now: float) -> list[Subject]:
         """A target's live versions; one that is not known where its alias could not be read."""
         name = str(target)
         if not _is_alias(target.qualifier):
-            return [Subject(target, target.qualifier or "$LATEST", target.qualifier)]
+            version = target.qualifier or "$LATEST"
+            return [Subject(target, version, target.qualifier, certain=version.isdigit())]
         routing = self._routing.get(name)
         if routing is None:
             return [Subject(target, self._seen.get(name, ""), target.qualifier)]
         weights = routing.alias.weights
         if len(weights) == 1:
             (version,) = weights
-            return [Subject(target, version, target.qualifier)]
+            certain = routing.read_at >= self._began
+            return [Subject(target, version, target.qualifier, certain=certain)]
         settled = now - routing.since >= SETTLED_SECONDS
         newest = max(weights, key=int)
         return [
@@ -121,6 +143,7 @@ class LiveVersions:
         name, qualifier = str(target), target.qualifier
         assert qualifier is not None
         self._left -= 1
+        self._tried.add(name)
         try:
             alias = self._settings.alias(target.function, qualifier)
         except FunctionNotFound:
@@ -146,7 +169,7 @@ def _shared(target: Target, version: str, weight: float, *, newest: bool, settle
         routing += ", and may give it all: the shift is less than an hour old"
     share = 1.0 if arriving and not rising else weight
     shifting = target.ramp is not None and not settled
-    subject = Subject(target, version, version, share, routing, measured=False)
+    subject = Subject(target, version, version, share, routing, measured=False, certain=True)
     return replace(subject, rising=rising, shifting=shifting)
 
 

@@ -102,7 +102,8 @@ def run_wave(
     """Warm one target and report every ping.
 
     A probe goes first, held for no time, so that a function which is not decorated, or broken, or
-    may not be invoked, meets one ping and not N. Then come rounds of N pings, until N environments
+    may not be invoked, meets one ping and not N; of a target that is `probed` the wave's own pings
+    prove that. Then come rounds of N pings, until N environments
     are proven, the rounds are used up, or going on would be wrong; in particular nothing is sent
     after the first 429. Blocks until every answer is in, which is before `deadline` (monotonic
     seconds) to within a second. `spread` learns, and may be passed from wave to wave. `watch` is
@@ -197,11 +198,12 @@ class Wave:
             self.notes.append(
                 f"{self.allowance.pings} pings at a time are allowed: {self.allowance.reason}"
             )
-        if self.target.concurrency > 1:
+        if self.target.concurrency > 1 and not self.target.probed:
             await self._send_probe()
         while self._tally.proven < self.size and self._may_go_on():
             self.rounds += 1
             await self._send_round()
+            self._stopped = self._stopped or not self._tally.proven
             if self.target.concurrency == 1:
                 break  # the one ping is its own probe: whatever failed would only be met again
         # Of the last round alone: what delays several rounds of one wave delays no other wave.
