@@ -10,10 +10,10 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +21,9 @@ import pytest
 from infra.cloud.process import CloudProcess
 from tests.fleet.test_in_the_cloud import Account, package, wait_for
 from warmer.fleet.auto import Auto
-from warmer.fleet.policy import Decision, Look, Never, Policy, policy_from_text
+from warmer.fleet.economics import Economics
+from warmer.fleet.policy import Never, Policy, policy_from_text
+from warmer.fleet.run_price import RunPrice
 from warmer.lab.distribution import Distribution
 from warmer.lab.placement import Placement, place
 from warmer.lab.scenario import Scenario
@@ -43,9 +45,9 @@ SEED = 7
 SEEDS = range(20)
 PLACEMENT = Placement.FRONT
 """Callers that timers start: within a minute some come in another's INIT, and others do not."""
-MOST_PINGS = 1
-"""Environments of a function that the warmer holds at most. Of larger waves the simulator has the
-price of the probe and the spare, and not what they keep warm."""
+MOST_PINGS = 3
+"""Environments of a function that the warmer holds at most."""
+FUNCTIONS, MEMORY_MB = 10, 128
 MOST_DIFFERENCE = 3
 """Cold starts: a run is half a minute before the moment that the policy chose, and takes time."""
 
@@ -122,7 +124,9 @@ def clock_of(account: Account) -> str:
 
 def scheduled_warmer(account: Account, functions: Sequence[str]) -> str:
     """A warmer with the policy, and a schedule that fires at once, and then when it says."""
-    targets = [{"function": name, "concurrency": MOST_PINGS} for name in functions]
+    targets = [
+        {"function": name, "qualifier": "live", "concurrency": MOST_PINGS} for name in functions
+    ]
     variables = {
         "REPLAY_CLOCK": clock_of(account),
         "WARMER_TARGETS": json.dumps(targets),
@@ -144,14 +148,14 @@ def scheduled_warmer(account: Account, functions: Sequence[str]) -> str:
 
 def replay(account: Account, arrivals: Arrivals) -> Replayed:
     """Send every request at its moment; the warmer runs when it will meanwhile."""
-    functions = [account.function(Code={"ZipFile": package(USED)}) for _ in range(len(arrivals))]
+    functions = [published(account) for _ in range(len(arrivals))]
     warmer = scheduled_warmer(account, functions)
     first = wait_for(lambda: invocations(account, warmer), "the first run of the warmer")[0]
     client = account.client("lambda")
 
     def request(moment: float, function: int) -> None:
         time.sleep(max(0.0, first["started"] + moment / RATE - time.time()))
-        client.invoke(FunctionName=functions[function], Payload=b"{}")
+        client.invoke(FunctionName=functions[function], Qualifier="live", Payload=b"{}")
 
     sent = [(t, n) for n in range(len(arrivals)) for t in arrivals.of(n).times.tolist()]
     with ThreadPoolExecutor(32) as users:
@@ -175,6 +179,13 @@ def replay(account: Account, arrivals: Arrivals) -> Replayed:
     )
 
 
+def published(account: Account) -> str:
+    """A function whose alias leads to its first version."""
+    name = account.function(Code={"ZipFile": package(USED)}, MemorySize=MEMORY_MB, Publish=True)
+    account.client("lambda").create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    return name
+
+
 def invocations(account: Account, function: str) -> list[dict[str, Any]]:
     """What the ledger has of a function, by time."""
     records = account.cloud.ledger()["invocations"]
@@ -183,32 +194,12 @@ def invocations(account: Account, function: str) -> list[dict[str, Any]]:
     )
 
 
-@dataclass(frozen=True)
-class Capped:
-    """A policy as the warmer carries it out for targets of one environment: no wave is larger."""
-
-    policy: Auto
-    timed: ClassVar[bool] = False
-
-    def informed(self) -> Capped:
-        """The same where logs tell."""
-        return Capped(self.policy.informed())
-
-    def decide(self, look: Look) -> Decision:
-        """The policy's decision, but for the size."""
-        found = self.policy.decide(look)
-        return found._replace(hold=min(found.hold, MOST_PINGS))
-
-    def after(self, look: Look) -> Decision:
-        """What the policy makes of the replies."""
-        return self.policy.after(look)
-
-
-def policy() -> Capped:
-    """What the scheduled warmer asks."""
+def policy() -> Auto:
+    """What the scheduled warmer asks, with the prices that it weighs for these functions."""
     found = policy_from_text(POLICY)
     assert isinstance(found, Auto)
-    return Capped(found)
+    prices = RunPrice(functions=FUNCTIONS).weighed(Economics.of(memory_mb=MEMORY_MB))
+    return replace(found, economics=prices)
 
 
 def scenario(replayed: Replayed) -> Scenario:
@@ -221,6 +212,7 @@ def scenario(replayed: Replayed) -> Scenario:
         metric_delay=10.0,
         ping_seconds=0.01 * RATE,
         hold_seconds=0.04 * RATE,
+        target_number=MOST_PINGS,
     )
 
 
