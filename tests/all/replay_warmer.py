@@ -31,8 +31,8 @@ from warmer.ping import Reply
 BEGAN, BEGAN_IN_CLOUD, RATE = (float(part) for part in os.environ["REPLAY_CLOCK"].split())
 
 STARTING_SECONDS = 0.06
-"""From a cold request's arrival to its INIT, by this machine's clock: 35 to 160 ms by the ledger. No
-report tells of it, and the cloud's clock makes a second of it, in which others come and go."""
+"""From a cold request's arrival to its INIT, by this machine's clock: 35 to 160 ms by the ledger.
+No report tells of it, and the cloud's clock makes a second of it, in which others come and go."""
 
 
 def cloud_time(real: float | None = None) -> float:
