@@ -203,12 +203,16 @@ def _run(trigger: Trigger, seconds: float, context: Context) -> dict[str, object
 def _record(report: UpkeepReport, problems: Sequence[str], warmer: str) -> None:
     situation = report.plan.situation
     lifetime = {"seconds": situation.idle_seconds, "observations": situation.observations}
+    briefly = UPKEEP.guidance is not None
     news = report.waves or any(_level(one) != "DEBUG" for one in report.left_alone)
-    log("idle lifetime", lifetime, "INFO" if news else "DEBUG")
+    log("idle lifetime", lifetime, "INFO" if news and not briefly else "DEBUG")
     for probe in report.probes:
-        log("probe", probe.as_dict())
+        log("probe", probe.as_dict(), "DEBUG" if briefly else "INFO")
+    brief = [wave.brief() for wave in report.waves] if briefly else []
+    if told := [one for one in brief if one]:
+        log("waves", {"idle": list(lifetime.values()), "waves": told})
     for wave in report.waves:
-        _record_wave(wave, warmer)
+        _record_wave(wave, warmer, "DEBUG" if briefly and wave.brief() else "INFO")
     for decision in report.left_alone:
         log("left alone", decision.as_dict(), _level(decision))
         if decision.problem:
@@ -231,7 +235,7 @@ def _level(decision: Decision) -> str:
     return "DEBUG" if decision.subject.hold == 0 else "INFO"
 
 
-def _record_wave(report: WaveReport, warmer: str) -> None:
+def _record_wave(report: WaveReport, warmer: str, level: str) -> None:
     emit(
         {
             Metric.ENVIRONMENTS_ASKED: report.asked,
@@ -245,7 +249,7 @@ def _record_wave(report: WaveReport, warmer: str) -> None:
         dimensions={"Warmer": warmer},
         properties={"function": str(report.target), "wave": report.wave},
     )
-    log("wave", report.as_dict(), "INFO" if report.ok else "WARNING")
+    log("wave", report.as_dict(), level if report.ok else "WARNING")
 
 
 def _refuse_if_unreached(report: UpkeepReport) -> None:

@@ -17,7 +17,7 @@ from warmer.aws.logs import LogEvent
 from warmer.cli import status as command
 from warmer.errors import ConfigurationError
 from warmer.fleet import Target, run_wave
-from warmer.fleet.status import never_waved, observe, statuses
+from warmer.fleet.status import LifetimeSeen, never_waved, observe, statuses
 
 NOW = 1_800_000_000.0
 
@@ -60,6 +60,37 @@ def test_a_real_report_is_read() -> None:
     (item,) = statuses(observe([(NOW, line("wave", **report.as_dict()))]))
     assert (item.name, item.last.proven, item.last.wave) == ("digits:live", 3, report.wave)
     assert item.last.environments == frozenset(report.environments)
+
+
+@pytest.mark.parametrize(
+    "name", ["digits:live", "digits", "arn:aws:lambda:eu-west-1:123456789012:function:digits:live"]
+)
+def test_a_wave_in_brief_is_read(name: str) -> None:
+    """What a run with a policy logs of a wave that proved all: no environments, no reasons."""
+    pool = MemoryPool()
+    report = run_wave(Target(name, concurrency=3), pool, clock=pool.clock)
+    seen = observe([(NOW, line("waves", idle=[600.0, 7], waves=[report.brief()]))])
+    (item,) = statuses(seen)
+    assert item.name == name
+    assert (item.last.proven, item.last.new, item.last.wave) == (3, 3, report.wave)
+    assert (item.last.started_at, item.held_since, item.oldest_since) == (NOW, NOW, None)
+    assert seen.lifetime == LifetimeSeen(NOW, 600.0, 7)
+
+
+def test_a_wave_that_failed_has_nothing_brief() -> None:
+    """All of it is logged."""
+    pool = MemoryPool(overlap=[2])
+    assert run_wave(Target("digits", "live", 9), pool, clock=pool.clock).brief() == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"waves": {}}, {"waves": [[]]}, {"waves": [["f", "7", 1, 1, None, "w"]]}, {"idle": [1.0]}],
+)
+def test_waves_in_brief_that_make_no_sense_are_counted(broken: dict[str, Any]) -> None:
+    """Once for the line."""
+    whole = {"idle": [600.0, 7], "waves": [["digits:live", "7", 3, 3, 0, "w-1"]]}
+    assert observe([(NOW, line("waves", **{**whole, **broken}))]).unreadable == 1
 
 
 def test_the_last_wave_counts() -> None:

@@ -89,6 +89,39 @@ def test_writes_one_log_line_and_one_set_of_metrics_a_wave(
     assert [wave["proven"] for wave in waves] == [3, 1]
 
 
+def test_a_run_with_a_policy_tells_its_waves_in_one_line(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the policy looks at next is cheap: details are at the level DEBUG."""
+    monkeypatch.setenv("WARMER_POLICY", "fixed:5x3")
+    warm = load(ONE_OF_EACH, digits__live=Function(), bare=Function())
+    result = warm.handler({}, Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (line,) = [line for line in lines if "_aws" not in line]
+
+    assert (line["level"], line["message"], line["idle"]) == ("INFO", "waves", [300.0, 0])
+    assert line["waves"] == [
+        ["digits:live", "7", 3, 3, 3, result["waves"][0]["wave"]],
+        ["bare", "$LATEST", 1, 1, 1, result["waves"][1]["wave"]],
+    ]
+
+
+def test_a_run_with_a_policy_tells_all_of_a_wave_that_failed(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As without a policy; the others are in the one line."""
+    monkeypatch.setenv("WARMER_POLICY", "fixed:5x3")
+    load(ONE_OF_EACH, bare=Function()).handler({}, Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    brief, failed = (
+        next(one for one in lines if one.get("message") == kind) for kind in ("waves", "wave")
+    )
+    assert [one[0] for one in brief["waves"]] == ["bare"]
+    assert (failed["level"], failed["outcomes"]) == ("WARNING", {"rejected": 1})
+    assert failed["problems"]
+
+
 def test_a_target_that_failed_is_reported_not_raised(load: Load) -> None:
     """As long as one target was reached the result says what is wrong, and ok is false."""
     warm = load(ONE_OF_EACH, bare=Function())

@@ -339,7 +339,7 @@ def test_a_wave_of_more_than_one_is_paid_for_with_its_spare_and_the_first_with_a
     assert int(one.counts[PINGS]) == int(one.counts[WAVES]) == waves
     assert int(two.counts[PINGS]) == 1 + 3 * waves
     cold = 3 * 802  # the probe's, one of the two, and the spare's
-    assert billed_ms == cold + 40 + (waves - 1) * (2 * 40 + 2)
+    assert billed_ms == cold + 20 + (waves - 1) * (2 * 20 + 2)
     assert bill.pings == pytest.approx(30 * PRICES.invokes(1 + 3 * waves, billed_ms, 1769))
 
 

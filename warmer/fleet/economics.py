@@ -48,7 +48,7 @@ class Economics:
         memory_mb: int = 1769,
         *,
         init_ms: float = 800.0,
-        hold_ms: float = 41.0,
+        hold_ms: float = 21.0,
         functions_a_run: float = 1.0,
         delay_seconds: float = 120.0,
     ) -> Economics:

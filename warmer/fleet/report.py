@@ -129,6 +129,16 @@ class WaveReport:
         """True if at least one ping got as far as the function or its throttle."""
         return any(self.outcomes.get(o, 0) for o in Outcome if o not in UNREACHED)
 
+    def brief(self) -> list[object]:
+        """What a log needs of a wave of which there is nothing else to tell; else an empty list.
+
+        Target, version, environments asked, proven and new, and the wave's id.
+        `warmer.fleet.status` reads it.
+        """
+        if not self.ok or self.unprimed or len(self.versions) != 1:
+            return []
+        return [str(self.target), *self.versions, self.asked, self.proven, self.new, self.wave]
+
     def as_dict(self) -> dict[str, object]:
         """The report as a JSON-able object; outcomes that did not occur are left out."""
         return {

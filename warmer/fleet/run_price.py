@@ -19,8 +19,10 @@ __all__ = ["RunPrice"]
 QUIET_LOG_BYTES = 370
 """START, END and REPORT of a run that has nothing to tell."""
 
-WAVE_LOG_BYTES = 600
-"""A wave's own line, and one about the idle lifetime."""
+WAVES_LOG_BYTES = 85
+WAVE_LOG_BYTES = 85
+"""The line of a run that has sent waves, and what each wave adds to it: 154 bytes in all for one
+wave, and 71 for each further one, with names of 15 characters."""
 
 MEMORY_MB = 512
 """Of a warmer with a policy, as the templates have it."""
@@ -70,8 +72,12 @@ class RunPrice:
         return self.prices.logs(QUIET_LOG_BYTES)
 
     def wave_log(self) -> float:
-        """Dollars for what a run logs of a wave."""
+        """Dollars for what a run logs of a wave, beside the line that tells of all."""
         return self.prices.logs(WAVE_LOG_BYTES)
+
+    def waves_log(self) -> float:
+        """Dollars for the line in which a run tells of its waves."""
+        return self.prices.logs(WAVES_LOG_BYTES)
 
     def ping_log(self) -> float:
         """Dollars for what a ping logs."""
@@ -92,7 +98,7 @@ class RunPrice:
         """The same economics with a look as it is where a run moves its schedule."""
         return replace(
             economics,
-            ping=economics.ping + self.wave_log(),
+            ping=economics.ping + self.wave_log() + self.waves_log() / self.functions,
             look=(self.run(moves=True) + self.run_log()) / self.functions,
             log_look=self.log_looks(1, 0, self.functions),
         )

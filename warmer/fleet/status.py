@@ -23,9 +23,15 @@ __all__ = [
     "statuses",
 ]
 
-PATTERN = '{ ($.message = "wave") || ($.message = "left alone") || ($.message = "idle lifetime") }'
+KINDS = ("wave", "waves", "left alone", "idle lifetime")
+PATTERN = "{ " + " || ".join(f'($.message = "{kind}")' for kind in KINDS) + " }"
 """CloudWatch Logs' filter pattern for the lines that `observe` reads (CloudWatch Logs user guide,
 "Filter pattern syntax")."""
+
+BRIEF_FIELDS = 6
+"""Of `warmer.fleet.report.WaveReport.brief`."""
+
+ARN_COLONS = 6
 
 
 @dataclass(frozen=True)
@@ -145,11 +151,14 @@ def observe(lines: Iterable[tuple[float, str]]) -> Observations:
         except (ValueError, RecursionError):
             continue
         kind = fields.get("message") if isinstance(fields, dict) else None
-        if kind not in ("wave", "left alone", "idle lifetime"):
+        if kind not in KINDS:
             continue
         try:
             if kind == "wave":
                 waves.append(_wave(fields))
+            elif kind == "waves":
+                waves += _waves(fields, at)
+                lifetimes.append(_brief_lifetime(fields, at))
             elif kind == "idle lifetime":
                 lifetimes.append(_lifetime(fields, at))
             else:
@@ -229,6 +238,49 @@ def _wave(fields: Mapping[str, object]) -> WaveSeen:
         problems=tuple(_texts(fields.get("problems", []))),
         unprimed=_reasons(fields.get("unprimed", {})),
     )
+
+
+def _waves(fields: Mapping[str, object], at: float) -> list[WaveSeen]:
+    """The waves of a run with a policy, in brief: they were sent just before the line was written.
+
+    Of environments it tells how many, and not which.
+    """
+    listed = fields.get("waves")
+    if not isinstance(listed, list):
+        raise _UnreadableError
+    return [_brief(one, at) for one in listed]
+
+
+def _brief(found: object, at: float) -> WaveSeen:
+    if not isinstance(found, list) or len(found) != BRIEF_FIELDS:
+        raise _UnreadableError
+    target, version, asked, proven, new, wave = found
+    function, qualifier = _target(_text(target))
+    return WaveSeen(
+        function=function,
+        qualifier=qualifier,
+        started_at=at,
+        asked=_count(asked),
+        proven=_count(proven),
+        new=_count(new),
+        ok=True,
+        wave=_text(wave),
+        versions=(_text(version),),
+    )
+
+
+def _target(name: str) -> tuple[str, str | None]:
+    """Function and qualifier; an ARN has six colons without one."""
+    function, _, qualifier = name.rpartition(":")
+    bare = name.count(":") == (ARN_COLONS if name.startswith("arn:") else 0)
+    return (name, None) if bare else (function, qualifier)
+
+
+def _brief_lifetime(fields: Mapping[str, object], at: float) -> LifetimeSeen:
+    found = fields.get("idle")
+    if not isinstance(found, list) or len(found) != len(("seconds", "observations")):
+        raise _UnreadableError
+    return _lifetime({"seconds": found[0], "observations": found[1]}, at)
 
 
 def _stay(fields: Mapping[str, object], at: float) -> Stay:

@@ -79,7 +79,9 @@ class Cost:
         billed_ms = float(counted.seconds[:, PING_BILLED_MS].sum())
         functions = len(counted.counts)
         runs = int(counts[RUNS])
-        logged = pings * run.ping_log() + int(counts[WAVES]) * run.wave_log()
+        waves = int(counts[WAVES])
+        logged = pings * run.ping_log() + waves * run.wave_log()
+        logged += min(waves, runs) * run.waves_log()
         log_looks = run.log_looks(
             int(counts[LOG_LOOKS]), int(counts[LOG_LINES]), looks / runs if runs else 1.0
         )
