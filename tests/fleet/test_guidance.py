@@ -12,19 +12,20 @@ import numpy as np
 import pytest
 
 from tests.fleet.brute_pool import BrutePool
-from tests.fleet.situations import NOON, report
+from tests.fleet.situations import NOON, report, situation
 from warmer.aws.functions import Alias
 from warmer.aws.table import TEXT
 from warmer.errors import ConfigurationError, ServiceError
 from warmer.fleet import Target, WaveReport
 from warmer.fleet.configuration import UpkeepSettings
 from warmer.fleet.discovery import TargetSources
-from warmer.fleet.evidence import BEGUN, GAP
+from warmer.fleet.evidence import ALIVE, BEGUN, DEAD, GAP
 from warmer.fleet.expressions import Rate
 from warmer.fleet.gaps import GAPS
 from warmer.fleet.guidance import Guidance
 from warmer.fleet.knowledge import Knowledge, knowledge_as_text, knowledge_from_item
 from warmer.fleet.memory import Memory
+from warmer.fleet.plan import Subject
 from warmer.fleet.policy import policy_from_text
 from warmer.fleet.upkeep import Upkeep
 from warmer.fleet.versions import LiveVersions
@@ -159,6 +160,26 @@ def test_what_a_policy_remembers_is_written_down_and_read_again() -> None:
 
     assert json.loads(text)["policy"]["89"] == -1e18
     assert knowledge_from_item("t", "k", {TEXT: {"S": text}}) == known
+
+
+def test_what_one_function_tells_of_the_idle_lifetime_others_take_in() -> None:
+    """Two, one of which was gone after six minutes again and again: the other looks before that."""
+    guidance = Guidance("auto:cold=0.01", policy_from_text("auto:cold=0.01"))
+    gone = {str(DEAD + 2): 40.0, str(ALIVE): 40.0, ":policy": guidance._mark, ":look_at": inf}
+    one = Subject(Target("one", "live", 5), "7", "live", known=Knowledge(policy=gone))
+    other = Subject(Target("other", "live", 5), "3", "live")
+    alone, together = (_first_pause(guidance, subjects) for subjects in ([other], [one, other]))
+
+    assert alone == 570.0
+    assert together == 270.0
+
+
+def _first_pause(guidance: Guidance, subjects: Sequence[Subject]) -> float:
+    """Seconds from the first look at the last of `subjects` to the next."""
+    moment = situation(now=NOON)
+    guidance.begin(len(subjects))
+    guidance.read_uses(subjects, moment)
+    return guidance.step(subjects[-1], moment).look_at - NOON
 
 
 def test_another_policy_begins_anew() -> None:

@@ -112,6 +112,20 @@ def test_a_rate_makes_cold_starts_dearer_that_cloudwatch_shows() -> None:
     assert state[evidence.VALUE] > 10 * evidence.DEFAULT_VALUE
 
 
+def test_what_others_tell_is_not_remembered_with_a_function() -> None:
+    """Each run has it anew, from all of the warmer's functions."""
+    policy = Auto("cold", 1e-2)
+    told = policy.told([{str(evidence.ALIVE + 3): 2.0, "0": 3.0}, {str(evidence.ALIVE + 3): 1.0}])
+    memory = policy.among(told).decide(_look(0.0, {})).memory
+    assert told[3] == sum(told) == 3.0
+    assert memory == policy.decide(_look(0.0, {})).memory
+
+
+def test_a_waves_spare_is_one_of_those_that_it_is_to_reach() -> None:
+    """Bursts of five: four are held, and the spare is the fifth; a burst of two needs both held."""
+    assert [hazard._held(size) for size in (1, 2, 3, 5)] == [1, 2, 2, 4]
+
+
 def test_autos_memory_is_json_and_small() -> None:
     """It fits beside what else an item of the table holds, and survives the way through JSON."""
     policy = Auto("cold", 1e-2)

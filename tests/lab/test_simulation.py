@@ -140,6 +140,21 @@ def test_functions_of_one_warmer_share_the_runs_of_a_minute() -> None:
             assert runs.sum() == looks[0]
 
 
+def test_functions_of_one_warmer_learn_the_idle_lifetime_together() -> None:
+    """Callers each 40 minutes, T of six: what one has tried, others need not."""
+    times = np.concatenate([np.arange(67.3 + 60 * at, 86_400, 2400.0) for at in range(20)])
+    functions = np.repeat(np.arange(20), len(times) // 20)
+    arrivals = Arrivals.from_requests(functions, times, np.full(len(times), 0.05))
+    scenario = Scenario(idle_lifetime=Distribution.parse("360", "idle lifetime"))
+    gone = []
+    for together in (1, 20):
+        counted = Counted.empty(20)
+        run = Simulation(Auto("cold", 1e-3), scenario, 0.0, 86_400.0, functions_a_run=together)
+        run.functions(arrivals, counted, 0)
+        gone.append(int(counted.counts[:, [COLD_PINGS, COLD_REQUESTS]].sum()))
+    assert gone[1] < gone[0]
+
+
 def _long_run(policy: Policy, times: Floats, idle: str = "600", hours: float = 24.0) -> list[int]:
     """Cold starts, pings, cold pings and reads over `hours` of requests of 50 ms."""
     scenario = Scenario(idle_lifetime=Distribution.parse(idle, "idle lifetime"))

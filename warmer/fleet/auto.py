@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -14,6 +14,7 @@ from warmer.errors import ConfigurationError
 from warmer.fleet import evidence, hazard
 from warmer.fleet.economics import Economics
 from warmer.fleet.policy import Decision, Heard, Look
+from warmer.fleet.survival import COUNT as LIVES
 
 if TYPE_CHECKING:
     from warmer.fleet.uses import Uses
@@ -35,7 +36,8 @@ class Auto:
     goal, amount: `cold`, US dollars that one cold start is worth; `budget`, US dollars a month for
     this function, looks included; `rate`, the part of requests that may be cold. A budget or rate
     sets what a cold start is worth, and moves it as time shows. logs: whether each look comes with
-    what the function's logs tell of users' requests; else CloudWatch's metrics are read.
+    what the function's logs tell of users' requests; else CloudWatch's metrics are read. others:
+    what other functions of the same warmer tell of the idle lifetime, which is Lambda's (`told`).
 
     Raises ConfigurationError for a goal that cannot be met by anybody.
     """
@@ -44,6 +46,7 @@ class Auto:
     amount: float = 1e-4
     economics: Economics = field(default_factory=Economics.of)
     logs: bool = False
+    others: Sequence[float] = (0.0,) * (2 * LIVES)
     timed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -61,6 +64,18 @@ class Auto:
     def informed(self) -> Auto:
         """The same policy where logs tell of users' requests."""
         return replace(self, logs=True)
+
+    def told(self, memories: Iterable[Mapping[str, float]]) -> list[float]:
+        """How often environments were found alive, and gone, after each of LIFETIMES."""
+        found = [0.0] * (2 * LIVES)
+        for memory in memories:
+            for at in range(2 * LIVES):
+                found[at] += memory.get(str(evidence.ALIVE + at), 0.0)
+        return found
+
+    def among(self, others: Sequence[float]) -> Auto:
+        """The same policy for a function of whose others this was `told`."""
+        return replace(self, others=tuple(others))
 
     @property
     def figures(self) -> list[float]:
@@ -85,6 +100,7 @@ class Auto:
         known = state[evidence.LAYOUT] > 0
         if not known:
             evidence.begin(state, look.now, figures)
+        evidence.share(state, self.others)
         state[evidence.INFORMED] = float(self.logs)
         if self.logs:
             if look.uses is not None:
@@ -100,6 +116,7 @@ class Auto:
     def after(self, look: Look) -> Decision:
         """When to look again, now that the wave of this very look has been answered."""
         state, figures = _state(look.memory), self.figures
+        evidence.share(state, self.others)
         rows = [_row(one) for one in look.heard]
         evidence.hear(state, look.now, rows, len(rows), figures)
         look_at = hazard.plan(state, look.now, figures)
@@ -139,4 +156,4 @@ def _state(memory: Mapping[str, float]) -> list[float]:
 
 
 def _memory(state: Sequence[float]) -> Mapping[str, float]:
-    return {str(place): value for place, value in enumerate(state) if value != 0}
+    return {str(place): value for place, value in enumerate(state[: evidence.OTHERS]) if value}

@@ -16,7 +16,7 @@ from warmer.fleet.gaps import GAPS, bin_of
 from warmer.fleet.survival import COUNT as LIVES
 from warmer.fleet.survival import bucket
 
-__all__ = ["LEVELS", "STATE", "begin", "hear", "read", "take"]
+__all__ = ["LEVELS", "STATE", "begin", "hear", "read", "share", "take"]
 
 LEVELS = (
     *(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 20, 24, 29, 35, 42, 50, 60, 72, 86, 103),
@@ -40,7 +40,9 @@ BAND_USES = BAND_COLD + BANDS  # + how often it was used
 BAND_DEPTH = BAND_USES + BANDS  # + how many environments of it were, then, in all
 BAND_REACH = BAND_DEPTH + BANDS  # + how many environments were busy at most, at its last use
 GAP = BAND_REACH + BANDS  # + a histogram of the pauses between its uses
-STATE = GAP + BANDS * GAPS
+OTHERS = GAP + BANDS * GAPS
+"""From here on what other functions of the same warmer tell (`share`), not remembered with this."""
+STATE = OTHERS + 2 * LIVES
 
 WAVE_AT = BAND_WAVE
 """When the last wave was sent, which reached the first band at least."""
@@ -81,6 +83,14 @@ def begin(state: Any, now: float, economics: Sequence[float]) -> None:
     for band in range(BANDS):
         state[BAND_USE + band] = NEVER
         state[BAND_WAVE + band] = NEVER
+
+
+def share(state: Any, others: Sequence[float]) -> None:
+    """Take in what other functions of the same warmer tell of T: observations by bucket."""
+    for at in range(2 * LIVES):
+        if others[at] != state[OTHERS + at]:
+            state[OTHERS + at] = others[at]
+            state[INTERVAL] = 0.0
 
 
 def _use(state: Any, moment: float) -> None:

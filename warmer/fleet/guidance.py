@@ -20,7 +20,7 @@ from zlib import crc32
 
 from warmer.errors import ServiceError
 from warmer.fleet.plan import Situation, Subject
-from warmer.fleet.policy import Heard, Hearing, Informed, Look, Policy
+from warmer.fleet.policy import Heard, Hearing, Informed, Look, Policy, Sharing
 from warmer.fleet.report import WaveReport
 from warmer.ping import Reply
 
@@ -92,16 +92,23 @@ class Guidance:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _looked: Mapping[str, Looked] = field(default_factory=dict)
+    _told: dict[str, Sequence[float]] = field(default_factory=dict)
 
     def begin(self, functions: int = 1) -> None:
         """A run over so many functions begins."""
         self.functions = max(functions, 1)
         self.reads, self.problems, self.notes, self._looked = 0, [], [], {}
+        self._told = {}
         if self.use_log is not None:
             self.use_log.begin()
 
     def read_uses(self, subjects: Sequence[Subject], situation: Situation) -> None:
-        """Read the logs of all versions at which the policy looks in this run, each group once."""
+        """Read the logs of all versions at which the policy looks in this run, each group once.
+
+        What a policy shares between versions is as it was before that.
+        """
+        if isinstance(self.policy, Sharing):
+            self._told |= {one.key: self.policy.told([self._remembered(one)]) for one in subjects}
         if self.use_log is None or not isinstance(self.policy, Informed):
             return
         wanted = []
@@ -170,6 +177,9 @@ class Guidance:
             prices = _economics(subject.known.memory_mb or MEMORY_MB, self.functions)
             weighing: Any = policy  # a dataclass, as all policies are
             policy = replace(weighing, economics=prices)
+        others = [told for key, told in self._told.items() if key != subject.key]
+        if isinstance(policy, Sharing) and others:
+            policy = policy.among([sum(column) for column in zip(*others, strict=True)])
         if isinstance(policy, Informed) and remembered.get(REPORTED, 0.0) > 0:
             return policy.informed()
         return policy

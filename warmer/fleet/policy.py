@@ -9,7 +9,7 @@ a function that forgets everything between two runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -30,6 +30,7 @@ __all__ = [
     "Look",
     "Never",
     "Policy",
+    "Sharing",
     "Windows",
     "policy_from_text",
 ]
@@ -135,6 +136,19 @@ class Informed(Protocol):
 
         Of its looks some may lack `uses`, which are then with a later one.
         """
+        ...
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A policy that learns of a function from others of the same warmer too."""
+
+    def told(self, memories: Iterable[Mapping[str, float]]) -> Sequence[float]:
+        """What functions tell together, by what is remembered of each: sums."""
+        ...
+
+    def among(self, others: Sequence[float]) -> Policy:
+        """The same policy for a function of whose others this was `told`."""
         ...
 
 

@@ -62,16 +62,17 @@ def bucket(seconds: float, survived: bool) -> int:
     return found
 
 
-def pool(alive: Any, gone: Any, weight: float, into: Any) -> None:
+def pool(alive: Any, gone: Any, prior: Any, weight: float, into: Any) -> None:
     """Estimate the chances to live through LIFETIMES, which cannot rise (isotonic regression).
 
-    alive, gone: observations in each bucket. weight: how many observations the prior counts for in
-    each. into: three for each bucket; filled with the alive, then with all, of the block that a
-    bucket is part of, then with the block's first place. Neighbours whose own parts rise make a
-    block (the maximum likelihood for censored data of this kind, "current status").
+    alive, gone: observations in each bucket. prior: chances that are expected, and weight: how many
+    observations they count for in each. into: three for each bucket; filled with the alive, then
+    with all, of the block that a bucket is part of, then with the block's first place. Neighbours
+    whose own parts rise make a block (the maximum likelihood for censored data of this kind,
+    "current status").
     """
     for number in range(COUNT):
-        good = alive[number] + weight * PRIOR_ALIVE[number]
+        good = alive[number] + weight * prior[number]
         total = alive[number] + gone[number] + weight
         first = number
         while first > 0 and into[first - 1] * total < good * into[COUNT + first - 1]:
@@ -123,7 +124,7 @@ class IdleLifetime:
 
     def _pooled(self, weight: float) -> list[float]:
         into = [0.0] * (3 * COUNT)
-        pool(self.alive, self.gone, weight, into)
+        pool(self.alive, self.gone, PRIOR_ALIVE, weight, into)
         return into
 
 

@@ -49,8 +49,9 @@ def _compiled_module() -> dict[str, Any]:
 _TWIN = _compiled_module()
 _begin, _hear, _read = _TWIN["begin"], _TWIN["hear"], _TWIN["read"]
 _choose, _plan, _read_due = _TWIN["choose"], _TWIN["plan"], _TWIN["read_due"]
-_lasting, _take = _TWIN["lasting"], _TWIN["take"]
+_lasting, _take, _share = _TWIN["lasting"], _TWIN["take"], _TWIN["share"]
 READ_AT, INFORMED = evidence.READ_AT, evidence.INFORMED
+LIVES, LIVES_END = evidence.ALIVE, evidence.DEAD + survival.COUNT
 STATE, LARGEST_WAVE = evidence.STATE, max(evidence.LEVELS)
 
 
@@ -83,11 +84,16 @@ def run_auto(
         new_pool(FIRST_PLACES, minutes, offsets[at + 1] - offsets[at] if logs else 0)
         for at in range(functions)
     ]
+    together = np.zeros(LIVES_END - LIVES)
     queue = [(0.0, at) for at in range(functions)]
     while queue[0][0] < end:
         now, at = queue[0]
         requests = _of(everything, offsets, at)
         pool = _served(pools, at, requests, draws, now)
+        own = states[at, LIVES:LIVES_END].copy()
+        if pool.counts[LOOKS] == 0:
+            _begin(states[at], clock[0] + now, economics)
+        _share(states[at], together - own)
         _learn(states[at], pool, requests, now, economics, clock)
         hold = _choose(states[at], clock[0] + now, economics)
         if hold > 0:
@@ -96,6 +102,7 @@ def run_auto(
             _hear(states[at], clock[0] + now, replies, rows, economics)
         if hold > 0 or clock[3] == math.inf:
             mark_run(pools[at], runs, now)
+        together += states[at, LIVES:LIVES_END] - own
         look_at = _plan(states[at], clock[0] + now, economics) - clock[0]
         heapq.heapreplace(queue, (max(min(look_at, now + clock[3]), now + 1e-3), at))
     for at in range(functions):
@@ -125,9 +132,7 @@ def _learn(
     origin, delay, logs = clock[0], clock[1], clock[4] >= 0
     moment, first = origin + now, pool.counts[LOOKS] == 0
     pool.counts[LOOKS] += 1
-    if first:
-        _begin(state, moment, economics)
-        state[INFORMED] = 1.0 if logs else 0.0
+    state[INFORMED] = 1.0 if logs else 0.0
     if logs:
         uses = logged(pool, requests, now - clock[4])
         uses[:, USE_AT] += origin

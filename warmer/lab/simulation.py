@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from warmer.fleet.auto import Auto
-from warmer.fleet.policy import Heard, Hearing, IdleReset, Informed, Look, Policy
+from warmer.fleet.policy import Heard, Hearing, IdleReset, Informed, Look, Policy, Sharing
 from warmer.fleet.uses import Use, Uses
 from warmer.lab.online import FIRST_PLACES, run_auto
 from warmer.lab.pool import advance, finish, logged, mark_run
@@ -169,7 +169,7 @@ class Simulation:
         queue = [(0.0, number) for number in range(len(group))]
         while queue[0][0] < self._end:
             now, number = queue[0]
-            look_at = self._look(followed[number], now)
+            look_at = self._look(followed[number], now, self._among(followed, number))
             heapq.heapreplace(queue, (max(min(look_at, now + self._most), now + 1e-3), number))
         for number, one in enumerate(followed):
             self._advance(one, self._end)
@@ -184,14 +184,22 @@ class Simulation:
         while not advance(one.pool, one.requests, self._draws, now):
             one.pool = larger(one.pool)
 
-    def _look(self, one: _Followed, now: float) -> float:
+    def _among(self, followed: Sequence[_Followed], number: int) -> Policy:
+        """The policy for one function, with what the others tell."""
+        if not isinstance(self._policy, Sharing):
+            return self._policy
+        others = [one.memory for one in followed]
+        del others[number]
+        return self._policy.among(self._policy.told(others))
+
+    def _look(self, one: _Followed, now: float, policy: Policy) -> float:
         """Look, ask the policy, send the wave, hear the replies; returns when to look again."""
         self._advance(one, now)
         one.pool.counts[LOOKS] += 1
         history = _PoolHistory(one.pool, self.origin, now - self._scenario.metric_delay)
         uses = self._uses(one, now)
         look = Look(self.origin + now, one.wave_at, one.heard, one.memory, history, uses)
-        decision = self._policy.decide(look)
+        decision = policy.decide(look)
         one.memory = decision.memory
         if decision.hold or self._most == math.inf:  # where uses are told, for a wave alone
             mark_run(one.pool, self._runs, now)
@@ -201,9 +209,9 @@ class Simulation:
             one.pool = with_room(one.pool, one.requests, draws, now, hold, timing)
             rows = send_wave(one.pool, one.requests, draws, now, hold, timing, replies)
             one.wave_at, one.heard = look.now, [_heard(row) for row in replies[:rows].tolist()]
-            if isinstance(self._policy, Hearing):
+            if isinstance(policy, Hearing):
                 answered = look._replace(wave_at=look.now, heard=one.heard, memory=one.memory)
-                decision = self._policy.after(answered)
+                decision = policy.after(answered)
                 one.memory = decision.memory
         return decision.look_at - self.origin
 

@@ -1,0 +1,52 @@
+"""How often to ping, by what a function's own waves and others of its warmer tell of T."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from warmer.fleet import evidence
+from warmer.fleet.auto import Auto
+from warmer.fleet.economics import Economics
+from warmer.fleet.interval import INTERVALS, MARGIN, interval
+from warmer.fleet.run_price import RunPrice
+from warmer.fleet.survival import COUNT, LIFETIMES
+
+FIGURES = Auto("cold", 1e-4, RunPrice(functions=100).weighed(Economics.of())).figures
+Counts = Mapping[float, float]
+
+
+def _interval(alive: Counts, gone: Counts, others: tuple[Counts, Counts] = ({}, {})) -> float:
+    """The lifetime for which it is chosen, by how often each of LIFETIMES was lived through."""
+    state = [0.0] * evidence.STATE
+    rows = {evidence.ALIVE: alive, evidence.DEAD: gone}
+    rows |= {evidence.OTHERS: others[0], evidence.OTHERS + COUNT: others[1]}
+    for first, counts in rows.items():
+        for seconds, count in counts.items():
+            state[first + LIFETIMES.index(seconds)] = count
+    return INTERVALS[interval(state, FIGURES)] + MARGIN
+
+
+@pytest.mark.parametrize("lifetime", [360.0, 600.0, 1500.0])
+def test_what_others_saw_sets_the_interval_of_one_that_saw_nothing(lifetime: float) -> None:
+    """All of theirs lived through T, and none any longer."""
+    following = LIFETIMES[LIFETIMES.index(lifetime) + 1]
+    assert _interval({}, {}, ({lifetime: 30.0}, {following: 10.0})) == lifetime
+
+
+def test_own_evidence_prevails_over_that_of_others() -> None:
+    """A function whose environments live for less than the others' goes its own way."""
+    others: tuple[Counts, Counts] = ({600.0: 500.0}, {720.0: 50.0})
+    assert _interval({}, {}, others) == 600.0
+    assert _interval({300.0: 30.0}, {360.0: 10.0}, others) == 300.0
+
+
+def test_a_lifetime_that_nobody_tried_is_not_taken_where_a_shorter_is_known() -> None:
+    """Others lived through ten minutes, and no more is known."""
+    assert _interval({}, {}, ({600.0: 5.0}, {})) == 600.0
+
+
+def test_where_nobody_tells_anything_the_prior_decides() -> None:
+    """As for a function alone."""
+    assert _interval({}, {}) == 600.0
