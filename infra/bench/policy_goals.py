@@ -2,11 +2,12 @@
 
 On the public trace in FOLDER, or on a generated one where there is none, for several idle lifetimes
 T that no policy is told. Every policy begins ten minutes before the trace; dollars contain looks,
-reads, logs and the table. A warmer looks after one function alone (--functions-a-run 1): looks are
-then dearest. Beside what `auto` has, for the same dollars, what two could have that nobody can be:
-`told`, `auto` that hears of every use within a minute and for nothing, and `clairvoyant`, who knows
-all of them beforehand (`warmer.lab.clairvoyant`). Below it is said what `auto` spends those dollars
-on: pings with their INITs, ticks (runs of the warmer), the table, reading logs, and log lines.
+reads, logs and the table. One warmer looks after all functions, as the templates deploy it, or each
+function has its own (--functions-a-run 1): looks are then dearest. Beside what `auto` has, for the
+same dollars, what two could have that nobody can be: `told`, `auto` that hears of every use within
+a minute and for nothing, and `clairvoyant`, who knows all of them beforehand
+(`warmer.lab.clairvoyant`). Below it is said what `auto` spends those dollars on: pings with their
+INITs, ticks (runs of the warmer), the table, reading logs, and log lines.
 --half even or odd takes every other function, to see whether what was chosen by one half holds for
 the other. Where a goal is not reached, the line says so; the exit code is 1 then.
 """
@@ -52,14 +53,14 @@ WANTED_COLD, WANTED_USD = 1 / 3, 0.25
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=TRACES)
-@click.option("--functions-a-run", type=float, default=1.0, show_default=True)
+@click.option("--functions-a-run", type=float, help="[default: all, as the templates deploy]")
 @click.option("--uses", type=click.Choice(["logs", "metrics"]), default="logs", show_default=True)
 @click.option("--half", type=click.Choice(["all", "even", "odd"]), default="all", show_default=True)
 @click.option("--generated", is_flag=True, help="a generated trace, whatever is in FOLDER")
 @click.option("--idle-lifetime", "lifetimes", multiple=True, default=LIFETIMES, show_default=True)
 def goals(
     folder: Path,
-    functions_a_run: float,
+    functions_a_run: float | None,
     uses: UsesFrom,
     half: str,
     generated: bool,
@@ -67,7 +68,7 @@ def goals(
 ) -> None:
     """Compare at equal dollars and at equal cold starts."""
     trace = _half(_trace(folder, generated), half)
-    cost = Cost(functions_a_run=functions_a_run)
+    cost = Cost(functions_a_run=functions_a_run).shared_among(len(trace))
     reached = []
     for text in lifetimes:
         scenario = Scenario(idle_lifetime=Distribution.parse(text, "T"), uses=uses)

@@ -35,9 +35,22 @@ def _least(times: Floats, cold_starts: int) -> Clairvoyant:
 def test_a_clairvoyant_pays_one_ping_and_look_for_a_gap_below_twice_the_lifetime() -> None:
     """A caller each 15 minutes, T ten: as many as there are gaps."""
     times = np.arange(100.0, DAY, 900.0)
-    prices = Cost().economics(SCENARIO)
-    each = prices.ping + prices.look - Cost().prices.table(1, 1)
+    prices, run = Cost().economics(SCENARIO), Cost().run_price
+    each = prices.ping + run.run(moves=False) + run.run_log()
     assert _least(times, len(times)).usd_for(1.0) == pytest.approx(30 * each * (len(times) - 1))
+
+
+def test_a_clairvoyant_pays_a_look_as_the_warmer_of_all_functions_does() -> None:
+    """Two callers at a time share it, and what a run logs beside its waves."""
+    times = np.repeat(np.arange(100.0, DAY, 900.0), 2)
+    arrivals = Arrivals.from_requests(np.arange(len(times)) % 2, times, times * 0 + 0.05)
+    shared = Clairvoyant.of(arrivals, len(times), SCENARIO, Cost(), 1.0).usd_for(2.0)
+    alone = Clairvoyant.of(arrivals, len(times), SCENARIO, Cost(functions_a_run=1), 1.0).usd_for(
+        2.0
+    )
+    run = Cost().run_price
+    half = (run.run(moves=False) + run.run_log() + run.waves_log()) / 2
+    assert alone - shared == pytest.approx(30 * half * (len(times) - 2))
 
 
 def test_a_clairvoyant_chains_pings_over_a_longer_gap() -> None:

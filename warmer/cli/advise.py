@@ -39,7 +39,7 @@ class Options(TypedDict):
     memory: int
     architecture: str
     prices: Path | None
-    functions_a_run: float
+    functions_a_run: float | None
     goal: str
     runtime: str
     image: bool
@@ -106,9 +106,8 @@ class Options(TypedDict):
 @click.option(
     "--functions-a-run",
     type=click.FloatRange(min=1),
-    default=1.0,
-    show_default=True,
-    help="How many functions share a run of the warmer, and what it costs.",
+    help="How many functions share a run of the warmer, and what it costs; 1: each has a warmer of "
+    "its own.  [default: all of them, at most 300]",
 )
 @click.option("--runtime", default="python3.12", show_default=True, help="Of the function.")
 @click.option("--image", is_flag=True, help="The function is a container image.")

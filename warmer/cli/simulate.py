@@ -65,7 +65,7 @@ class Options(TypedDict):
     memory: int
     architecture: str
     prices: Path | None
-    functions_a_run: float
+    functions_a_run: float | None
     placements: tuple[str, ...]
     seed: int
 
@@ -143,9 +143,8 @@ class Options(TypedDict):
 @click.option(
     "--functions-a-run",
     type=click.FloatRange(min=1),
-    default=1.0,
-    show_default=True,
-    help="How many functions share a run of the warmer, and what it costs.",
+    help="How many functions share a run of the warmer, and what it costs; 1: each has a warmer of "
+    "its own.  [default: all of them, at most 300]",
 )
 @click.option(
     "--placement",

@@ -3,9 +3,10 @@
 A cold start is saved by a ping at least. One after an idle time of several T takes a chain of
 pings, each no later than T after the last, or one that pays for an INIT; so does one that needs
 more environments than were ever there. Each ping touches one environment, so what saves the start
-of the second is no help to the third's. Looks are counted for the first environment alone, since
-others' pings may go with those; a warmer's minutes without a ping, the table, probes and spares are
-not counted at all. It holds where INIT is short against the gaps between requests.
+of the second is no help to the third's. Looks and what a run logs of a wave are counted for the
+first environment alone, since others' pings may go with those; that a run moves its schedule, the
+table, holds, probes and spares are not counted at all. It holds where INIT is short against the
+gaps between requests.
 """
 
 from __future__ import annotations
@@ -42,16 +43,17 @@ class Clairvoyant:
         Where T is random its longest counts; cold starts at shorter gaps take one ping each.
         """
         idle = scenario.idle_lifetime.high
-        prices = cost.economics(scenario)
-        look = (prices.look - cost.prices.table(1, 1)) * (30 / days)
+        cost = cost.shared_among(len(arrivals))
+        prices, run = cost.economics(scenario), cost.run_price
+        look = (run.run(moves=False) + run.run_log()) / run.functions * (30 / days)
+        others = (prices.ping - run.wave_log() - run.waves_log() / run.functions) * (30 / days)
         levels, gaps = _all_gaps(arrivals, idle)
         first = levels == 1
-        ping = np.where(first, prices.ping, prices.held_ping) * (30 / days) + first * look
+        ping = np.where(first, prices.ping * (30 / days) + look, others)
         chain = np.where(gaps < np.inf, np.ceil(gaps / idle) - 1, np.inf)
         each = np.minimum(chain * ping, ping + prices.init * (30 / days))
-        least = prices.ping * (30 / days)
-        others = np.full(max(cold_starts - len(each), 0), least)
-        return cls(cold_starts, np.cumsum(np.sort(np.concatenate([others, each]))[:cold_starts]))
+        shorter = np.full(max(cold_starts - len(each), 0), others)
+        return cls(cold_starts, np.cumsum(np.sort(np.concatenate([shorter, each]))[:cold_starts]))
 
     def usd_for(self, cold_starts: float) -> float:
         """The least dollars a month for which no more than so many are left."""

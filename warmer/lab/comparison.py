@@ -206,7 +206,8 @@ def compare(
     """
     if isinstance(trace.requests, Arrivals):
         placements = placements[:1]
-    together = round(cost.functions_a_run)
+    cost = cost.shared_among(len(trace))
+    together = round(cost.functions_a_run or 1)
     wanted = {name: _priced(policy, scenario, cost) for name, policy in policies.items()}
     if NONE not in wanted:
         wanted[NONE] = Never()

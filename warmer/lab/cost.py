@@ -26,6 +26,9 @@ from warmer.lab.state import (
 
 __all__ = ["Cost"]
 
+MOST_FUNCTIONS = 300
+"""That one run of the warmer serves within a minute (docs/shards.md)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
@@ -35,7 +38,8 @@ class Cost:
     is; warmer_memory_mb: of the warmer.
     log_ms, log_line_ms: billed for reading a function's logs, and for each report found there.
     functions_a_run: how many functions share the costs of a run, its schedule and its logs; 1 is a
-        warmer for one function alone.
+        warmer for each function alone, None one for all, as the templates deploy it, or as many as
+        it takes where there are more than MOST_FUNCTIONS.
     custom_metrics: how many metrics of one's own are paid for; none unless a namespace is given.
     """
 
@@ -45,19 +49,25 @@ class Cost:
     warmer_memory_mb: int = MEMORY_MB
     log_ms: float = LOG_MS
     log_line_ms: float = LOG_LINE_MS
-    functions_a_run: float = 1.0
+    functions_a_run: float | None = None
     custom_metrics: int = 0
 
     def __post_init__(self) -> None:
-        if not self.functions_a_run >= 1:
+        if self.functions_a_run is not None and not self.functions_a_run >= 1:
             raise ConfigurationError("functions_a_run", self.functions_a_run, "1 or more")
+
+    def shared_among(self, functions: int) -> Cost:
+        """The same where so many functions are to be kept warm."""
+        if self.functions_a_run is not None:
+            return self
+        return replace(self, functions_a_run=float(min(max(functions, 1), MOST_FUNCTIONS)))
 
     @property
     def run_price(self) -> RunPrice:
         """What a run costs."""
         return RunPrice(
             prices=self.prices,
-            functions=self.functions_a_run,
+            functions=self.functions_a_run or 1.0,
             run_ms=self.run_ms,
             move_ms=self.move_ms,
             log_ms=self.log_ms,
@@ -103,7 +113,7 @@ class Cost:
             scenario.memory_mb,
             init_ms=float(scenario.init.draws(random).mean()) * 1000,
             hold_ms=scenario.hold_seconds * 1000 + 1,
-            functions_a_run=self.functions_a_run,
+            functions_a_run=self.functions_a_run or 1.0,
             delay_seconds=scenario.metric_delay,
         )
         found = self.run_price.weighed(found)
