@@ -83,7 +83,12 @@ def push(pool: Pool, end: float, order: int, place: int) -> None:
 
 @inlined
 def _pop(pool: Pool) -> None:
-    """Take the first running invocation off the heap."""
+    """Take the first running invocation off the heap.
+
+    The gap that it leaves sinks to the end of the heap, and the last one rises from there: half as
+    many comparisons as if that sank from the top. Which of two is first is no branch, since a
+    processor could only guess.
+    """
     ends, orders, places = pool.busy_end, pool.busy_order, pool.busy_place
     count = pool.counts[BUSY] - 1
     pool.counts[BUSY] = count
@@ -91,17 +96,19 @@ def _pop(pool: Pool) -> None:
     at = 0
     below = 1
     while below < count:
-        right = below + 1
-        if right < count and (
-            ends[right] < ends[below]
-            or (ends[right] == ends[below] and orders[right] < orders[below])
-        ):
-            below = right
-        if end < ends[below] or (end == ends[below] and order < orders[below]):
-            break
+        right = min(below + 1, count - 1)
+        first, second = ends[below], ends[right]
+        sooner = (second < first) | ((second == first) & (orders[right] < orders[below]))
+        below = right if sooner else below
         ends[at], orders[at], places[at] = ends[below], orders[below], places[below]
         at = below
         below = 2 * at + 1
+    while at > 0:
+        above = (at - 1) >> 1
+        if ends[above] < end or (ends[above] == end and orders[above] < order):
+            break
+        ends[at], orders[at], places[at] = ends[above], orders[above], places[above]
+        at = above
     ends[at], orders[at], places[at] = end, order, place
 
 
