@@ -77,6 +77,24 @@ def test_dollars_hold_all_that_a_policy_spends(counts: Path) -> None:
     assert reset["usd"]["reads"] == pytest.approx(reset["reads"] * 1e-5 * 240)
 
 
+def test_no_wave_is_larger_than_the_targets_number(counts: Path) -> None:
+    """A policy that holds three then sends as many pings as one that holds a single one."""
+    one, three = ("-p", "fixed:5"), ("-p", "fixed:5x3")
+    (capped,) = _json(counts, *three, "--target-number", "1")["policies"]
+    alone, wave = _json(counts, *one, *three)["policies"]
+    assert capped["pings"] == alone["pings"] < wave["pings"]
+
+
+def test_functions_share_a_warmer_unless_each_is_to_have_its_own(counts: Path) -> None:
+    """The templates deploy one for all: its runs are paid for once."""
+    shared, apart = (
+        _json(counts, "-p", "fixed:5", *more)["policies"][0]["usd"]
+        for more in ((), ("--functions-a-run", "1"))
+    )
+    assert apart["runs"] == pytest.approx(shared["runs"] * 3)
+    assert apart["pings"] == pytest.approx(shared["pings"])
+
+
 def test_prices_can_be_replaced(counts: Path, tmp_path: Path) -> None:
     """A file names what differs; arm64 is cheaper by itself."""
     prices = tmp_path / "prices.json"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -62,6 +63,7 @@ class Options(TypedDict):
     max_lifetime: str
     routing: Routing
     uses: UsesFrom
+    target_number: int | None
     memory: int
     architecture: str
     prices: Path | None
@@ -130,6 +132,12 @@ class Options(TypedDict):
     default="logs",
     show_default=True,
     help="From where auto learns of users' requests, as the parameter WarmUses.",
+)
+@click.option(
+    "--target-number",
+    type=click.IntRange(min=1),
+    help="Environments that a wave holds at most, as a target's number.  [default: what the policy "
+    "wants]",
 )
 @click.option("--memory", type=int, default=1769, show_default=True, help="MB of the function.")
 @click.option(
@@ -232,6 +240,7 @@ def _scenario(options: Options) -> Scenario:
         max_lifetime=Distribution.parse(options["max_lifetime"], "--max-lifetime"),
         routing=options["routing"],
         uses=options["uses"],
+        target_number=options["target_number"] or inf,
         memory_mb=options["memory"],
         seed=options["seed"],
     )
