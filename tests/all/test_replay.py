@@ -27,8 +27,8 @@ from warmer.fleet.run_price import RunPrice
 from warmer.lab.distribution import Distribution
 from warmer.lab.placement import Placement, place
 from warmer.lab.scenario import Scenario
-from warmer.lab.simulation import Simulation, simulate
-from warmer.lab.state import COLD_REQUESTS, PINGS, Requests
+from warmer.lab.simulation import Counted, Simulation
+from warmer.lab.state import COLD_REQUESTS, PINGS, Integers
 from warmer.lab.trace import Arrivals, MinuteCounts, Service, Trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -218,21 +218,27 @@ def scenario(replayed: Replayed) -> Scenario:
 
 def simulated(replayed: Replayed, trace: Trace, chosen: Policy) -> list[tuple[int, int]]:
     """Users' cold starts and pings of each function, for the moments at which requests came."""
-    run = Simulation(chosen, scenario(replayed), 0.0, trace.end)
-    found = []
-    for moments in replayed.arrivals:
-        services = np.full(len(moments), SERVICE_SECONDS * RATE)
-        pool = run.function(Requests(np.array(moments), services))
-        found.append((int(pool.counts[COLD_REQUESTS]), int(pool.counts[PINGS])))
-    return found
+    numbers = np.repeat(np.arange(FUNCTIONS), [len(one) for one in replayed.arrivals])
+    times = np.concatenate([np.array(one) for one in replayed.arrivals])
+    services = np.full(len(times), SERVICE_SECONDS * RATE)
+    arrivals = Arrivals.from_requests(numbers, times, services)
+    counts = together(arrivals, trace, chosen, replayed)
+    return [(int(cold), int(pings)) for cold, pings in counts[:, [COLD_REQUESTS, PINGS]]]
+
+
+def together(arrivals: Arrivals, trace: Trace, chosen: Policy, replayed: Replayed) -> Integers:
+    """What comes of all functions of the one warmer, a row for each."""
+    counted = Counted.empty(len(arrivals))
+    run = Simulation(chosen, scenario(replayed), trace.start, trace.end, functions_a_run=FUNCTIONS)
+    run.functions(arrivals, counted, 0)
+    return counted.counts
 
 
 def placed(replayed: Replayed, trace: Trace) -> list[int]:
     """Users' cold starts of all functions, for other moments within the same minutes."""
-    assumed = scenario(replayed)
     arrivals = [place(trace, PLACEMENT, seed) for seed in SEEDS]
-    runs = [simulate(trace, one, policy(), assumed) for one in arrivals]
-    return [int(run.counts[:, COLD_REQUESTS].sum()) for run in runs]
+    runs = [together(one, trace, policy(), replayed) for one in arrivals]
+    return [int(counts[:, COLD_REQUESTS].sum()) for counts in runs]
 
 
 @pytest.mark.timeout(400)
