@@ -60,6 +60,8 @@ class MemoryPool:
     init_ms: float = 800.0
     seconds_per_ping: float = 0.0
     spare: int = 1
+    spare_joins: bool = False
+    """Whether those that are held wait for the spare as well."""
 
     def __post_init__(self) -> None:
         self.requests: list[InvokeRequest] = []
@@ -70,6 +72,7 @@ class MemoryPool:
         self._changed = asyncio.Condition()
         self._seen: Counter[int] = Counter()
         self._arrived: Counter[tuple[int, int]] = Counter()
+        self._spares = 0
         self._gone: Counter[tuple[int, int]] = Counter()
         self._positions: Counter[int] = Counter()
         self._busy = 0
@@ -101,12 +104,16 @@ class MemoryPool:
             environment, new = self._take()
             self._arrived[gate] += 1
             self._changed.notify_all()
-            await self._wait(lambda: self._arrived[gate] >= members)
+            self._spares += ping.index == ping.size - 1 > 0
+            await self._wait(lambda: self._arrived[gate] >= members and self._joined(gate[0]))
             self._busy -= 1
             self.idle.append(environment)
             self._gone[gate] += 1
             self._changed.notify_all()
         return self._reply(number, ping, environment, new, position)
+
+    def _joined(self, round_number: int) -> bool:
+        return not self.spare_joins or self._spares > round_number
 
     def _gate_of(self, ping: Ping) -> tuple[tuple[int, int], int, int]:
         """The round and group that a ping belongs to, the group's size, its place in the round."""

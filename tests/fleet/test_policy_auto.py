@@ -122,8 +122,11 @@ def test_what_others_tell_is_not_remembered_with_a_function() -> None:
 
 
 def test_a_waves_spare_is_one_of_those_that_it_is_to_reach() -> None:
-    """Bursts of five: four are held, and the spare is the fifth; a burst of two needs both held."""
-    assert [hazard._held(size) for size in (1, 2, 3, 5)] == [1, 2, 2, 4]
+    """Of five, four are held and paid for as such; a single one is not held at all."""
+    figures = Auto("cold", 1e-2).figures
+    ping, held = figures[evidence.PING], figures[evidence.HELD]
+    found = [hazard._price_of(size, figures) for size in (1, 2, 5)]
+    assert found == pytest.approx([ping, ping + held, ping + 4 * held])
 
 
 def test_autos_memory_is_json_and_small() -> None:

@@ -266,7 +266,7 @@ def test_every_policy_begins_before_the_trace_does() -> None:
 def test_fixed_pinging_pings_as_often_as_it_says() -> None:
     """Two hours and ten minutes of five minutes each."""
     pool = _run(Fixed(5, 2), _requests(1.0))
-    assert (pool.counts[LOOKS], pool.counts[PINGS]) == (26, 1 + 26 * 3)  # a probe, then spares too
+    assert (pool.counts[LOOKS], pool.counts[PINGS]) == (26, 1 + 26 * 2)  # and a probe
 
 
 def test_idle_reset_reads_to_save_pings() -> None:
@@ -300,10 +300,10 @@ def test_a_policy_sees_replies_and_the_past_only() -> None:
     first, second = policy.looks[:2]
     assert (first.now, first.heard, first.memory) == (-60.0, (), {})
     assert (second.wave_at, second.memory) == (-60.0, {"count": 1})
-    assert second.heard == [Heard(True, None, 0.0, 800.0, 0, None)] * 3  # with the spare
-    assert policy.history[1] == (-60.0, [3, 1, 0, 0, 0, 0, 0, 0])
+    assert second.heard == [Heard(True, None, 0.0, 800.0, 0, None)] * 2
+    assert policy.history[1] == (-60.0, [2, 1, 0, 0, 0, 0, 0, 0])
     warm = policy.looks[2].heard
-    assert [(reply.new, reply.user_requests) for reply in warm] == [(False, 1)] + [(False, 0)] * 2
+    assert [(reply.new, reply.user_requests) for reply in warm] == [(False, 1), (False, 0)]
     assert warm[0].last_user_seconds_ago == pytest.approx(540.0 - 30.1)
     assert pool.counts[READS] == pool.counts[LOOKS] == len(policy.looks)
 
@@ -344,22 +344,22 @@ def test_a_distribution_is_told_as_it_was_written(text: str) -> None:
     assert ((found.low <= draws) & (draws <= found.high)).all()
 
 
-def test_a_wave_of_more_than_one_is_paid_for_with_its_spare_and_the_first_with_a_probe() -> None:
-    """All are among the pings; the spare's and the probe's are not held."""
+def test_a_wave_is_paid_for_as_it_is_held_and_the_first_with_a_probe() -> None:
+    """The probe is among the pings; it is not held, and nor is the last of a wave, the spare."""
     one, two = (_run(Fixed(5, size), _requests(10.0)) for size in (1, 2))
     counted = Counted(two.counts[None], two.seconds[None])
     bill = Cost().bill(counted, Scenario(), 1.0, remembers=False)
 
     waves, billed_ms = int(two.counts[WAVES]), int(two.seconds[PING_BILLED_MS])
     assert int(one.counts[PINGS]) == int(one.counts[WAVES]) == waves
-    assert int(two.counts[PINGS]) == 1 + 3 * waves
-    cold = 3 * 802  # the probe's, one of the two, and the spare's
-    assert billed_ms == cold + 20 + (waves - 1) * (2 * 20 + 2)
-    assert bill.pings == pytest.approx(30 * PRICES.invokes(1 + 3 * waves, billed_ms, 1769))
+    assert int(two.counts[PINGS]) == 1 + 2 * waves
+    first = 802 + 20 + 802  # the probe's, what the wave found of that, and one more
+    assert billed_ms == first + (waves - 1) * (20 + 2)
+    assert bill.pings == pytest.approx(30 * PRICES.invokes(1 + 2 * waves, billed_ms, 1769))
 
 
 def test_a_target_has_no_larger_wave_than_its_number() -> None:
     """A policy that wants five has two held where the target's number is two."""
     pool = _run(Fixed(5, 5), _requests(10.0), target_number=2)
-    assert int(pool.counts[PINGS]) == 1 + 3 * int(pool.counts[WAVES])
-    assert int(pool.counts[COLD_PINGS]) == 3
+    assert int(pool.counts[PINGS]) == 1 + 2 * int(pool.counts[WAVES])
+    assert int(pool.counts[COLD_PINGS]) == 2

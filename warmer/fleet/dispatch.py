@@ -24,7 +24,7 @@ from warmer.fleet.spread import DispatchSpread
 from warmer.fleet.target import Target
 from warmer.ping import Ping
 
-__all__ = ["Dispatcher", "Sending", "Sent"]
+__all__ = ["SPARE_AHEAD_MS", "Dispatcher", "Sending", "Sent"]
 
 FIRST_SIGNING_MS = 0.3
 """The guess for signing one request; 0.1 ms on a whole CPU."""

@@ -75,8 +75,9 @@ def _price(decision: Decision) -> float:
 
 
 def _extra(decision: Decision) -> int:
-    """Pings beyond the number: a wave of more than one has a spare, and a probe before it where the
-    version's code may have changed since it answered."""
+    """Pings beyond the number: a wave of more than one has a spare, unless a policy chose how many,
+    and a probe before it where the version's code may have changed since it answered."""
     if decision.number == 1:
         return 0
-    return 1 if decision.subject.version.isdecimal() else 2
+    spare, probe = decision.subject.hold is None, not decision.subject.version.isdecimal()
+    return int(spare) + int(probe)

@@ -116,27 +116,12 @@ def _kept(state: Any, band: int, seconds: float) -> float:
 
 def _wave(top: int, economics: Sequence[float]) -> float:
     """Dollars for a wave that reaches up to this band."""
-    return _price_of(_held(LEVELS[top + 1]), economics)
+    return _price_of(LEVELS[top + 1], economics)
 
 
-def _held(size: int) -> int:
-    """How many to hold for a wave that reaches so many: with more than one there is a spare, which
-    is not held, and reaches one more."""
-    return size - 1 if size > 2 else size
-
-
-def _price_of(held: int, economics: Sequence[float]) -> float:
-    """Dollars for a wave that holds so many, with its spare."""
-    return float(economics[PING] if held == 1 else held * economics[HELD] + economics[PING])
-
-
-def _spare_init(
-    state: Any, top: int, moment: float, seconds: float, economics: Sequence[float]
-) -> float:
-    """Dollars for the INIT of the spare of a wave that holds all of its environments."""
-    if LEVELS[top + 1] != 2 or moment <= _kept(state, top + 1, seconds):
-        return 0.0
-    return float(economics[INIT])
+def _price_of(size: int, economics: Sequence[float]) -> float:
+    """Dollars for a wave of so many, of which all but one, the spare, are held."""
+    return float(economics[PING] + (size - 1) * economics[HELD])
 
 
 def _gain(
@@ -251,7 +236,6 @@ def _best_wave(state: Any, now: float, seconds: float, economics: Sequence[float
         if now < kept - MARGIN - slack:
             continue
         gain = _gain(state, band, (now, seconds, slack), True, economics) - init
-        gain -= _spare_init(state, band, now, seconds, economics)
         if gain > found:
             best, found = band, gain
     return best
@@ -276,12 +260,11 @@ def choose(state: Any, now: float, economics: Sequence[float]) -> int:
     if top < 0:
         return 0
     size = LEVELS[top + 1]
-    for band in range(top + 1 if size != 2 else top + 2):  # a spare is the third
+    for band in range(top + 1):
         state[BAND_WAVE + band] = now
-    state[LARGEST] = max(state[LARGEST], float(size if size != 2 else 3))
+    state[LARGEST] = max(state[LARGEST], float(size))
     if alive:
         size = max(size - int(_busy(state)), 1)
-    size = _held(size)
     state[SPENT] += _price_of(size, economics)
     for at in range(SENTS - 1, 0, -1):
         state[SENT + at] = state[SENT + at - 1]
@@ -317,7 +300,6 @@ def _pays(
 ) -> bool:
     """Whether it pays to look when a band is about to be forgotten."""
     gain = _gain(state, band, times, False, economics)
-    gain -= _spare_init(state, band, times[0], times[1], economics)
     if gain <= 0 and not _is_told(state, economics):
         used = _ended_gaps(state, band, state[KNOWN], times[0]) / _gaps_now(state, band)
         gain += used * _aware_gain(state, band, times[1], economics)

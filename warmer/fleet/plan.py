@@ -167,6 +167,7 @@ class Subject:
             schedule=None,
             ramp=None,
             probed=self.probed or (self.certain and self.answers),
+            spare_within=self.hold is not None,
         )
 
     @property

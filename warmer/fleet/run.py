@@ -100,7 +100,7 @@ class _Run:
             self._deadline,
             lambda answer: self._learn(target, answer),
         )
-        most = wave.size + wave.spare
+        most = wave.pings
         await self._wait_for_room(target, most)
         async with self._dispatcher.budget.slots(most):
             left = self._deadline - clock.monotonic()

@@ -45,7 +45,8 @@ class Target:
     and may be 0. `ramp` is how the alias's requests shift to a new version, by minute
     (`warmer.fleet.shift`): that version is then kept as warm as the share needs which it gets next;
     without a ramp it is warmed for all requests at once. `probed` is no setting: this version has
-    answered as one of Warmer's, so that a wave's pings need no probe before them.
+    answered as one of Warmer's, so that a wave's pings need no probe before them. Nor is
+    `spare_within`: the spare is one of its number, and not beyond (`warmer.fleet.wave`).
 
     Raises ConfigurationError for any other value.
     """
@@ -57,6 +58,7 @@ class Target:
     schedule: str | None = None
     ramp: str | None = None
     probed: bool = field(default=False, compare=False, repr=False)
+    spare_within: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         function, qualifier = _split(self.function)
@@ -144,7 +146,7 @@ class _Pairs(list[tuple[str, object]]):
     """A JSON object as its pairs, so that a repeated field is seen."""
 
 
-_FIELDS = tuple(setting.name for setting in fields(Target) if setting.name != "probed")
+_FIELDS = tuple(setting.name for setting in fields(Target) if setting.repr)
 
 
 def _target(entry: object, key: str) -> Target:

@@ -14,6 +14,8 @@ While N pings are held, a user's request would meet no free environment where th
 start a cold one. So a wave keeps one more warm, the spare. Its ping is sent last, when the others
 are in flight (else it would meet one of theirs), and is not held: the spare is busy for a
 millisecond, not for the hold. A single environment's ping is not held at all and has no spare.
+Where a policy weighs what each environment is worth, the spare is one of the number: all but one
+are held, and as many are proven for a ping and an environment less.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from warmer.errors import ConfigurationError
 from warmer.fleet.answer import Answer, unprimed
 from warmer.fleet.budget import UNLIMITED, Allowance, ConcurrencyBudget
 from warmer.fleet.clock import SYSTEM_CLOCK, Clock
-from warmer.fleet.dispatch import Dispatcher, Sending, Sent
+from warmer.fleet.dispatch import SPARE_AHEAD_MS, Dispatcher, Sending, Sent
 from warmer.fleet.report import SUCCESSES, Outcome, WaveReport
 from warmer.fleet.spread import DispatchSpread
 from warmer.fleet.tally import Tally
@@ -123,7 +125,7 @@ def run_wave(
 
         wave = Wave(target, dispatcher, settings or WaveSettings(), deadline, tell)
         try:
-            async with budget.slots(wave.size + wave.spare):
+            async with budget.slots(wave.pings):
                 return await wave.run()
         finally:
             await invoker.disconnect()
@@ -183,16 +185,29 @@ class Wave:
 
     @property
     def size(self) -> int:
-        """Pings that are held together."""
+        """Environments that are to be proven."""
         return min(self.target.concurrency, self.allowance.pings)
 
     @property
     def spare(self) -> int:
-        """Pings for environments beyond the number asked for."""
-        return min(self.settings.spare, self.allowance.pings - self.size) if self.size > 1 else 0
+        """Pings that are sent last and not held."""
+        if self.size <= 1:
+            return 0
+        room = 1 if self.target.spare_within else self.allowance.pings - self.size
+        return min(self.settings.spare, room)
+
+    @property
+    def held(self) -> int:
+        """Pings that are held together."""
+        return self.size - self.spare if self.target.spare_within else self.size
+
+    @property
+    def pings(self) -> int:
+        """Pings of a round."""
+        return self.held + self.spare
 
     async def run(self) -> WaveReport:
-        """Warm the target. The caller has seen to `size + spare` slots of the budget."""
+        """Warm the target. The caller has seen to `pings` slots of the budget."""
         started_at, start = self._clock.time(), self._clock.monotonic()
         if self.size < self.target.concurrency:
             self.notes.append(
@@ -207,7 +222,7 @@ class Wave:
             if self.target.concurrency == 1:
                 break  # the one ping is its own probe: whatever failed would only be met again
         # Of the last round alone: what delays several rounds of one wave delays no other wave.
-        self._dispatcher.spread.learn(self._arrivals_ms, self.size, self._busy_ms)
+        self._dispatcher.spread.learn(self._arrivals_ms, self.held, self._busy_ms)
         return self._report(started_at, (self._clock.monotonic() - start) * 1000)
 
     def _may_go_on(self) -> bool:
@@ -225,9 +240,13 @@ class Wave:
             self._stopped = self._stopped or not self._tally.proven
 
     async def _send_round(self) -> None:
-        hold_ms = max(self._dispatcher.spread.hold_ms(self.size), self._least_hold_ms)
-        sent = await self._send(self.size, self.spare, min(hold_ms, self.target.max_hold_ms))
-        replies = [answer.reply for answer in sent.answers if answer.reply]
+        hold_ms = self._dispatcher.spread.hold_ms(self.size)
+        if self.target.spare_within and self.spare:
+            hold_ms += SPARE_AHEAD_MS  # what comes when all others are there has to come in time
+        hold_ms = min(max(hold_ms, self._least_hold_ms), self.target.max_hold_ms)
+        sent = await self._send(self.held, self.spare, hold_ms)
+        needed = [*sent.answers, *sent.spares] if self.target.spare_within else sent.answers
+        replies = [answer.reply for answer in needed if answer.reply]
         overlapped = len({reply.environment for reply in replies}) == len(replies)
         arrivals = _arrivals_ms(sent, overlapped)
         self.spread_ms = max(self.spread_ms, _spread_ms(sent, arrivals))

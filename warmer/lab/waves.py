@@ -109,14 +109,15 @@ def send_wave(
 ) -> int:
     """Ping `size` environments at once; requests up to `now` must have been served.
 
-    As `warmer.fleet.wave` does: with more than one, all are held, and one ping more, the spare's,
-    is not. The first pings that a function ever gets are preceded by a probe, and sent when that
-    is answered; requests up to then are served here. A wave begins when the one before has.
+    As `warmer.fleet.wave` does for a policy: all are held but the last, the spare, which is not. A
+    single one is not held either. The first pings that a function ever gets are preceded by a
+    probe, and sent when that is answered; requests up to then are served here. A wave begins when
+    the one before has.
 
     timing: seconds that a warm ping takes; how long a wave of more than one holds its pings; and
         how many it holds at most, the target's number.
     replies: a row for each environment, filled with what its first reply tells (NaN for None), in
-        the order of the pings: two more than `size`, or no rows if nobody reads them.
+        the order of the pings: one more than `size`, or no rows if nobody reads them.
 
     Returns the number of rows that were filled, 0 without any; -1 when the pool has too few places:
     begin again with a larger one.
@@ -124,9 +125,8 @@ def send_wave(
     counts, seconds, nobody = pool.counts, pool.seconds, np.empty(0)
     now = max(now, seconds[WAVE_TIME])
     size = int(min(float(size), timing[2]))
-    spare = 1 if size > 1 else 0
     release(pool, draws, now)
-    if counts[BUSY] + size + spare > len(pool.busy_end):
+    if counts[BUSY] + size > len(pool.busy_end):
         return -1
     counts[WAVES] += 1
     rows, probed = 0, -1
@@ -137,12 +137,12 @@ def send_wave(
         if not advance(pool, requests, draws, now):
             return -1
         release(pool, draws, now)
-        if counts[BUSY] + size + spare > len(pool.busy_end):
+        if counts[BUSY] + size > len(pool.busy_end):
             return -1
     seconds[WAVE_TIME] = now
-    for index in range(size + spare):
+    for index in range(size):
         reply = replies[rows] if len(replies) > 0 else nobody
-        held = timing[1] if spare > 0 and index < size else 0.0
+        held = timing[1] if index < size - 1 else 0.0
         place, _ = _ping(pool, draws, now, (timing[0], held), reply)
         if len(replies) > 0 and (place != probed or reply[REPLY_NEW] > 0):
             rows += 1  # of the environment that answered the probe, that reply counts
