@@ -76,6 +76,9 @@ PRIOR_SAVED = 0.5
 STEPS = 96
 """How many pings in a row are weighed together, at most: the first may pay by the last alone."""
 
+UNSEEN = 15.0
+"""For so long logs do not tell of what has ended; of what still runs they do not tell at all."""
+
 EARLY = 60.0
 RIDE = 1 / 3
 """A band whose time is to come within this part of an interval may go with a wave before."""
@@ -155,6 +158,7 @@ def _gain(
         moment = start + step * seconds
         unused -= _ended_gaps(state, top, known, moment)
         known, lasts = max(known, moment), unused / gaps
+        total -= _clashes(state, top, moment, economics) * lasts
         if told:
             total -= (wave + look) * lasts
         elif step == 0 and looked:
@@ -175,6 +179,17 @@ def _gain(
         if total + left <= best:
             break
     return best
+
+
+def _clashes(state: Any, top: int, moment: float, economics: Sequence[float]) -> float:
+    """Dollars for INITs of environments that a wave starts because users have those it was for."""
+    if top > 0:
+        return float(min(_busy(state), float(LEVELS[top + 1])) * economics[INIT])
+    unseen = UNSEEN + state[WORKED] / max(state[REQUESTS], 1.0)
+    since = moment - unseen
+    age = max(since - max(_since(state, 0), state[BEGUN]), 0.0)
+    found = _ended_gaps(state, 0, since, moment) / lasting_gaps(state, GAP, age)
+    return float(min(found, 1.0) * economics[INIT])
 
 
 def _gaps_now(state: Any, band: int) -> float:
