@@ -38,7 +38,23 @@ from warmer.lab.trace_formats import read_trace
 
 LIFETIMES = ("360", "600", "1500", "300-900")
 FIXED = (144, 60, 30, 15, 9, 5)
-VALUES = (1e-5, 2e-5, 3e-5, 4e-5, 5e-5, 7e-5, 1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4, 1e-3, 3e-3)
+VALUES = (
+    3e-6,
+    5e-6,
+    1e-5,
+    2e-5,
+    3e-5,
+    4e-5,
+    5e-5,
+    7e-5,
+    1e-4,
+    1.5e-4,
+    2e-4,
+    3e-4,
+    5e-4,
+    1e-3,
+    3e-3,
+)
 BASELINES = ("hybrid", "break-even:0.0001")
 SPENT = {
     "pings": "pings",
