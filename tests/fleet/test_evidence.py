@@ -129,6 +129,17 @@ def _pauses(state: list[float], band: int) -> dict[int, float]:
     return {number: count for number, count in enumerate(bins) if count}
 
 
+def test_the_log_is_read_while_what_was_used_since_still_lives() -> None:
+    """A function that is not worth a ping yet is looked at again after six minutes, where T is."""
+    state = _told(*((at, 0.1, True) for at in range(100, 7200, 1500)))
+    for place in range(3):
+        state[evidence.ALIVE + place] = 0.0
+    state[evidence.ALIVE + LIFETIMES.index(360.0)] = 50.0
+    state[evidence.DEAD + LIFETIMES.index(480.0)] = 50.0
+    state[evidence.VALUE], state[evidence.COVERED] = 1.0, 0.0
+    assert hazard._until_read(state, AUTO.figures) == 360.0
+
+
 def test_each_environment_has_pauses_of_its_own() -> None:
     """One request each ten minutes, a second beside it each half hour."""
     beside = [(600.0 * n + 1e-3, 1.0, False) for n in range(0, 13, 3)]

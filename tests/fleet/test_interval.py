@@ -47,6 +47,11 @@ def test_a_lifetime_that_nobody_tried_is_not_taken_where_a_shorter_is_known() ->
     assert _interval({}, {}, ({600.0: 5.0}, {})) == 600.0
 
 
+def test_a_likely_lifetime_that_nobody_tried_is_tried() -> None:
+    """Others have lived through five minutes, as all do that live for ten."""
+    assert _interval({}, {}, ({300.0: 5.0}, {})) == 600.0
+
+
 def test_where_nobody_tells_anything_the_prior_decides() -> None:
     """As for a function alone."""
     assert _interval({}, {}) == 600.0

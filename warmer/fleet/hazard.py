@@ -363,7 +363,8 @@ def _until_read(state: Any, economics: Sequence[float]) -> float:
     price = look_price(state, economics)
     if state[INFORMED] == 0:
         price += economics[READ]
-    least = LEAST_READ
+    # A log is read while what was used since the last time still lives.
+    least = LEAST_READ if state[INFORMED] == 0 else INTERVALS[interval(state, economics)] + MARGIN
     if state[COVERED] > 0:
         # Enough for pings is known; to know it better takes half as many minutes again.
         least = max(least, (state[READ_AT] - state[BEGUN]) / 2)

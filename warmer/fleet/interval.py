@@ -35,6 +35,10 @@ MOST_OF_OTHERS = 8.0
 """What they tell counts for so many observations of one's own, at most: a function whose own say
 otherwise goes its own way."""
 
+LIKELY = 0.5
+"""A lifetime that nobody has tried is tried if environments are more likely to live through it
+than not, by what is known of shorter ones and the prior."""
+
 INTERVALS = tuple(seconds - MARGIN for seconds in LIFETIMES)
 """After which idle time to ping, half a minute before a lifetime ends."""
 
@@ -83,7 +87,7 @@ def _best_interval(state: Any, economics: Sequence[float]) -> int:
         if gone + failed == 0 and lives * saved > (1.0 - lives) * risked:
             hoped = math.sqrt(lives)
         known = max(known, told + failed)
-        tried += known
+        tried += known if likely[number] < LIKELY else told + failed
         loss = (1.0 - lives) * economics[INIT] * tried / (tried + 4.0)
         worth = INTERVALS[number] * hoped / (each + loss)
         if worth > found:
