@@ -129,15 +129,18 @@ def test_a_waves_spare_is_one_of_those_that_it_is_to_reach() -> None:
     assert found == pytest.approx([ping, ping + held, ping + 4 * held])
 
 
+NOW = 85_200.0 + 550.0
+
+
 def _used(seconds: float) -> list[float]:
-    """What is known of a user every ten minutes, for a day, each busy for so long."""
+    """What logs tell of a user who came every twenty minutes, and was busy for so long."""
     figures = Auto("cold", 1e-4).figures
     state = [0.0] * evidence.STATE
     evidence.begin(state, 0.0, figures)
     state[evidence.INFORMED] = 1.0
-    rows = [(at * 600.0, seconds, 0.0) for at in range(144)]
-    ends = [at + busy for at, busy, _ in rows]
-    evidence.take(state, (0.0, 86_400.0), rows, ends, 600.0)
+    known = NOW - 15.0
+    rows = [(at * 1200.0, seconds, 0.0) for at in range(72) if at * 1200.0 + seconds < known]
+    evidence.take(state, (0.0, known), rows, [at + busy for at, busy, _ in rows], 600.0)
     return state
 
 
@@ -145,14 +148,25 @@ def test_a_ping_that_may_meet_nobody_idle_is_weighed_with_its_init() -> None:
     """Users who are busy for minutes have the environment that a ping was for, and logs do not say
     so: they tell of what has ended. So has a wave, of some, while others are in use."""
     figures = Auto("cold", 1e-4).figures
-    short, long = _used(0.1), _used(300.0)
-    now = 86_400.0 + 550.0
-    single = [hazard._clashes(state, 0, now, figures) for state in (short, long)]
-    wave = [hazard._clashes(state, 1, now, figures) for state in (short, long)]
+    times = (NOW, 570.0, 0.0)
+    single, wave = (
+        [hazard._gain(_used(busy), top, times, (True, inf), figures) for busy in (0.1, 600.0)]
+        for top in (0, 1)
+    )
 
-    assert 0.0 <= single[0] < 0.1 * single[1] <= figures[evidence.INIT]
-    assert 0.0 <= wave[0] < 0.01 * wave[1]
-    assert wave[1] == pytest.approx(0.5 * figures[evidence.INIT], rel=0.1)
+    assert single[0] > 0 > single[1]
+    assert wave[0] - wave[1] == pytest.approx(0.5 * figures[evidence.INIT], rel=0.2)
+
+
+def test_a_gain_is_looked_for_until_it_is_enough() -> None:
+    """Not the most that there is, but as much as makes the decision."""
+    figures = Auto("cold", 1e-3).figures
+    times = (NOW, 570.0, 0.0)
+    least, most = (
+        hazard._gain(_used(0.1), 0, times, (True, enough), figures) for enough in (0.0, inf)
+    )
+
+    assert 0 < least <= most
 
 
 def test_autos_memory_is_json_and_small() -> None:

@@ -131,14 +131,16 @@ def _gain(
     state: Any,
     top: int,
     times: tuple[float, float, float],
-    looked: bool,
+    paid: tuple[bool, float],
     economics: Sequence[float],
 ) -> float:
     """Dollars that waves up to a band gain from a moment on, for the best number of them in a row.
 
-    times: when the first is sent, and how many seconds after that the next. looked: whether the
-    look at which the first is sent is paid for already.
+    times: when the first is sent, and how many seconds after that the next. paid: whether the look
+    at which the first is sent is paid for already; and which gain is enough, so that no more has to
+    be found out.
     """
+    looked, enough = paid
     start, seconds, slack = times
     told = _is_told(state, economics)
     look, wave = look_price(state, economics), _wave(top, economics)
@@ -153,12 +155,15 @@ def _gain(
         age = lows[band] - _since(state, band)
         tails[band] = lasting_gaps(state, GAP + band * GAPS, age) - PRIOR_ENDLESS
     known, gaps = max(state[KNOWN], _since(state, top)), _gaps_now(state, top)
+    # Whom a wave was for but users have at that moment is made anew, with an INIT.
+    busy, unseen = min(_busy(state), float(LEVELS[top + 1])), _unseen(state)
     best, total, before, unused = -math.inf, 0.0, 1.0, gaps
     for step in range(STEPS):
         moment = start + step * seconds
         unused -= _ended_gaps(state, top, known, moment)
         known, lasts = max(known, moment), unused / gaps
-        total -= _clashes(state, top, moment, economics) * lasts
+        met = busy if top > 0 else _came(state, moment - unseen, moment, unused)
+        total -= met * economics[INIT] * lasts
         if told:
             total -= (wave + look) * lasts
         elif step == 0 and looked:
@@ -176,20 +181,20 @@ def _gain(
                 tails[band] = worths[band] = 0.0  # it has waves of its own, later
             left += worths[band] * tails[band]
         best = max(best, total)
-        if total + left <= best:
+        if total + left <= best or best > enough:
             break
     return best
 
 
-def _clashes(state: Any, top: int, moment: float, economics: Sequence[float]) -> float:
-    """Dollars for INITs of environments that a wave starts because users have those it was for."""
-    if top > 0:
-        return float(min(_busy(state), float(LEVELS[top + 1])) * economics[INIT])
-    unseen = UNSEEN + state[WORKED] / max(state[REQUESTS], 1.0)
-    since = moment - unseen
-    age = max(since - max(_since(state, 0), state[BEGUN]), 0.0)
-    found = _ended_gaps(state, 0, since, moment) / lasting_gaps(state, GAP, age)
-    return float(min(found, 1.0) * economics[INIT])
+def _unseen(state: Any) -> float:
+    """Seconds before now of which logs do not tell yet: they tell of requests that have ended."""
+    return float(UNSEEN + state[WORKED] / max(state[REQUESTS], 1.0))
+
+
+def _came(state: Any, since: float, moment: float, unused: float) -> float:
+    """The chance that a user came after `since`, where nobody had; `unused` gaps last on."""
+    ended = _ended_gaps(state, 0, since, moment)
+    return ended / (unused + ended)
 
 
 def _gaps_now(state: Any, band: int) -> float:
@@ -242,7 +247,8 @@ def _depth(state: Any, band: int) -> float:
 def _best_wave(state: Any, now: float, seconds: float, economics: Sequence[float]) -> int:
     """The band up to which a wave pays now; -1 for none."""
     best, found, init, slack = -1, 0.0, 0.0, EARLY
-    for band in range(int(state[TOP]) + 1):
+    last = int(state[TOP])
+    for band in range(last + 1):
         kept = _kept(state, band, seconds)
         if now > kept:
             init += (LEVELS[band + 1] - LEVELS[band]) * economics[INIT]
@@ -250,7 +256,8 @@ def _best_wave(state: Any, now: float, seconds: float, economics: Sequence[float
             slack = RIDE * seconds  # there is a wave anyway
         if now < kept - MARGIN - slack:
             continue
-        gain = _gain(state, band, (now, seconds, slack), True, economics) - init
+        enough = init + found if band == last else math.inf
+        gain = _gain(state, band, (now, seconds, slack), (True, enough), economics) - init
         if gain > found:
             best, found = band, gain
     return best
@@ -314,7 +321,7 @@ def _pays(
     state: Any, band: int, times: tuple[float, float, float], economics: Sequence[float]
 ) -> bool:
     """Whether it pays to look when a band is about to be forgotten."""
-    gain = _gain(state, band, times, False, economics)
+    gain = _gain(state, band, times, (False, 0.0), economics)
     if gain <= 0 and not _is_told(state, economics):
         used = _ended_gaps(state, band, state[KNOWN], times[0]) / _gaps_now(state, band)
         gain += used * _aware_gain(state, band, times[1], economics)
