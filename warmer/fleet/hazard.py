@@ -83,7 +83,7 @@ EARLY = 60.0
 RIDE = 1 / 3
 """A band whose time is to come within this part of an interval may go with a wave before."""
 
-READ_SHARE = 0.25
+READ_SHARE = 0.1
 LEAST_READ, MOST_READ = 600.0, 86_400.0
 
 
@@ -328,24 +328,20 @@ def _pays(
     return gain > 0
 
 
-def _within(state: Any, age: float, low: float, high: float) -> float:
-    """The chance that a gap that has lasted for `age` ends between `low` and `high` seconds."""
-    return ending_gaps(state, GAP, max(low, age), high) / lasting_gaps(state, GAP, age)
-
-
 def _appointment(state: Any, least: float, seconds: float, economics: Sequence[float]) -> float:
     """When to ping just before the next use, where its gap says so well enough; else infinity."""
     if state[LAST_USE] <= NEVER:
         return math.inf
     age = state[KNOWN] - state[LAST_USE]
     price = economics[PING] + look_price(state, economics) + economics[INIT]
+    worth = state[VALUE] / lasting_gaps(state, GAP, age)
     best, moment = 0.0, math.inf
     for number in range(GAPS):
         begins = EDGES[number]
         at = state[LAST_USE] + begins - MARGIN
         if at < least:
             continue
-        gain = state[VALUE] * _within(state, age, begins, begins + seconds) - price
+        gain = worth * ending_gaps(state, GAP, max(begins, age), begins + seconds) - price
         if gain > best:
             best, moment = gain, at
     return moment

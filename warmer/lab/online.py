@@ -97,11 +97,11 @@ def run_auto(
         _learn(states[at], pool, requests, now, economics, clock)
         hold = _choose(states[at], clock[0] + now, economics)
         if hold > 0:
-            pools[at] = with_room(pool, requests, draws, now, hold, timing)
-            rows = send_wave(pools[at], requests, draws, now, hold, timing, replies)
+            pools[at] = pool = with_room(pool, requests, draws, now, hold, timing)
+            rows = send_wave(pool, requests, draws, now, hold, timing, replies)
             _hear(states[at], clock[0] + now, replies, rows, economics)
         if hold > 0 or clock[3] == math.inf:
-            mark_run(pools[at], runs, now)
+            mark_run(pool, runs, now)
         together += states[at, LIVES:LIVES_END] - own
         look_at = _plan(states[at], clock[0] + now, economics) - clock[0]
         heapq.heapreplace(queue, (max(min(look_at, now + clock[3]), now + 1e-3), at))
@@ -114,9 +114,10 @@ def run_auto(
 @compiled
 def _served(pools: list[Pool], at: int, requests: Requests, draws: Draws, until: float) -> Pool:
     """The pool of a function, made larger if need be, once it has served all up to a moment."""
-    while not advance(pools[at], requests, draws, until):
-        pools[at] = larger(pools[at])
-    return pools[at]
+    pool = pools[at]  # once: each access counts the references to all of its arrays
+    while not advance(pool, requests, draws, until):
+        pools[at] = pool = larger(pool)
+    return pool
 
 
 @compiled
