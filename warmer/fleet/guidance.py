@@ -93,12 +93,13 @@ class Guidance:
     notes: list[str] = field(default_factory=list)
     _looked: Mapping[str, Looked] = field(default_factory=dict)
     _told: dict[str, Sequence[float]] = field(default_factory=dict)
+    _together: Sequence[float] = ()
 
     def begin(self, functions: int = 1) -> None:
         """A run over so many functions begins."""
         self.functions = max(functions, 1)
         self.reads, self.problems, self.notes, self._looked = 0, [], [], {}
-        self._told = {}
+        self._told, self._together = {}, ()
         if self.use_log is not None:
             self.use_log.begin()
 
@@ -109,6 +110,7 @@ class Guidance:
         """
         if isinstance(self.policy, Sharing):
             self._told |= {one.key: self.policy.told([self._remembered(one)]) for one in subjects}
+            self._together = [sum(column) for column in zip(*self._told.values(), strict=True)]
         if self.use_log is None or not isinstance(self.policy, Informed):
             return
         wanted = []
@@ -177,9 +179,9 @@ class Guidance:
             prices = _economics(subject.known.memory_mb or MEMORY_MB, self.functions)
             weighing: Any = policy  # a dataclass, as all policies are
             policy = replace(weighing, economics=prices)
-        others = [told for key, told in self._told.items() if key != subject.key]
-        if isinstance(policy, Sharing) and others:
-            policy = policy.among([sum(column) for column in zip(*others, strict=True)])
+        own = self._told.get(subject.key, [0.0] * len(self._together))
+        if isinstance(policy, Sharing) and self._together:
+            policy = policy.among([a - b for a, b in zip(self._together, own, strict=True)])
         if isinstance(policy, Informed) and remembered.get(REPORTED, 0.0) > 0:
             return policy.informed()
         return policy
