@@ -264,8 +264,10 @@ def test_who_has_no_turn_need_not_stand_back(turns: Turns) -> None:
     """It goes on at once, alone or among many."""
     turns.stand_back()
     with Echo(turns) as echo, turns:
-        echo.ask()
         turns.stand_back()
+        assert echo.ask() == [bytes([number]) for number in range(COUNT)]
+        turns.stand_back()
+    assert turns.waiting == 0
 
 
 def test_closing_lets_go_of_all() -> None:
