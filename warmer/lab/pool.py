@@ -67,11 +67,9 @@ def _drawn(values: Floats, order: int) -> float:
 
 
 @inlined
-def push(pool: Pool, end: float, order: int, place: int) -> None:
-    """Add a running invocation to the heap, whose first ends first."""
+def _rise(pool: Pool, at: int, end: float, order: int, place: int) -> None:
+    """Put a running invocation where it belongs in the heap: into the gap at `at`, or above."""
     ends, orders, places = pool.busy_end, pool.busy_order, pool.busy_place
-    at = pool.counts[BUSY]
-    pool.counts[BUSY] = at + 1
     while at > 0:
         above = (at - 1) >> 1
         if ends[above] < end or (ends[above] == end and orders[above] < order):
@@ -79,6 +77,14 @@ def push(pool: Pool, end: float, order: int, place: int) -> None:
         ends[at], orders[at], places[at] = ends[above], orders[above], places[above]
         at = above
     ends[at], orders[at], places[at] = end, order, place
+
+
+@inlined
+def push(pool: Pool, end: float, order: int, place: int) -> None:
+    """Add a running invocation to the heap, whose first ends first."""
+    at = pool.counts[BUSY]
+    pool.counts[BUSY] = at + 1
+    _rise(pool, at, end, order, place)
 
 
 @inlined
@@ -103,13 +109,7 @@ def _pop(pool: Pool) -> None:
         ends[at], orders[at], places[at] = ends[below], orders[below], places[below]
         at = below
         below = 2 * at + 1
-    while at > 0:
-        above = (at - 1) >> 1
-        if ends[above] < end or (ends[above] == end and orders[above] < order):
-            break
-        ends[at], orders[at], places[at] = ends[above], orders[above], places[above]
-        at = above
-    ends[at], orders[at], places[at] = end, order, place
+    _rise(pool, at, end, order, place)
 
 
 @inlined
