@@ -1,8 +1,9 @@
 """From what environments print to CloudWatch Logs' streams.
 
 Each environment has a stream. Its output is read when it comes, by the one thread of the log pump,
-and once more when an invocation ends, so that END and REPORT come after all that the function
-wrote. The sink is only ever called by the pump's thread, so a slow one delays no invocation.
+and once more before each line of Lambda's own, so that START comes after what was written before,
+END and REPORT after all that the function wrote. The sink is only ever called by the pump's thread,
+so a slow one delays no invocation.
 """
 
 from __future__ import annotations
@@ -49,9 +50,10 @@ class LogStream:
             self._output = output
 
     def write(self, *lines: str) -> None:
-        """Add lines of the platform's own; "" is none."""
-        moment = int(time.time() * 1000)
+        """Add lines of the platform's own, after all that was written so far; "" is none."""
         with self._lock:
+            self._read()  # that it has ended, the pump is still to find
+            moment = int(time.time() * 1000)
             self._add([(moment, line) for line in lines if line])
 
     def start_tail(self) -> None:
@@ -70,16 +72,9 @@ class LogStream:
         finish: an unfinished line counts as a line, since the invocation is over.
         """
         with self._lock:
-            while self._output is not None:
-                try:
-                    data = os.read(self._output, _PIECE)
-                except BlockingIOError:
-                    break
-                if not data:
-                    self._close()
-                    finish = True
-                    break
-                self._add(self._parser.feed(data))
+            if self._read():
+                self._close()
+                finish = True
             if finish:
                 self._add(self._parser.finish())
             return self._output is not None
@@ -94,6 +89,18 @@ class LogStream:
         with self._lock:
             pending, self._pending = self._pending, []
             return pending
+
+    def _read(self) -> bool:
+        """Add what has been written. Returns whether the output has ended."""
+        while self._output is not None:
+            try:
+                data = os.read(self._output, _PIECE)
+            except BlockingIOError:
+                return False
+            if not data:
+                return True
+            self._add(self._parser.feed(data))
+        return False
 
     def _close(self) -> None:
         if self._output is not None:

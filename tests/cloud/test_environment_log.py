@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
+from infra.cloud.log_stream import LogStream
 from tests.cloud.conftest import Start
 from tests.cloud.sample_function import Together, call, deploy, request, wait_until
 
@@ -48,6 +50,25 @@ def handler(event, context):
         report,
     )
     assert outcome.log_tail.decode().endswith("".join([end, report]))
+
+
+def test_a_line_of_lambdas_comes_after_all_that_was_written_before_it() -> None:
+    """Whether or not the thread that reads functions' output has seen it yet."""
+    output, function = os.pipe2(os.O_NONBLOCK)
+    stream = LogStream("/aws/lambda/sample", "stream")
+    stream.attach(output)
+    os.write(function, b"importing\n")
+    stream.write("START\n")
+    os.write(function, b"printed\n")
+    os.close(function)
+    stream.write("END\n")
+    assert not stream.drain()
+    assert [message for _, message in stream.take()] == [
+        "importing\n",
+        "START\n",
+        "printed\n",
+        "END\n",
+    ]
 
 
 def test_memory_counts_what_the_function_used(start: Start, tmp_path: Path) -> None:
