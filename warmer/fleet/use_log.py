@@ -1,9 +1,10 @@
 """Users' requests of many versions, read from their functions' logs, with nothing told twice.
 
 Each log group is read once a run, whoever shares it, a little further back than last time, since
-lines may come late; several are read side by side. The warmer's own pings are in there too, and
-known by their request ids; those of another process of the warmer are not, nor are pings by hand,
-which count as users'.
+lines may come late; several are read side by side. Of a busy one only the latest reports are read,
+as many as are worth it by the rate at which they came last time. The warmer's own pings are in
+there too, and known by their request ids; those of another process of the warmer are not, nor are
+pings by hand, which count as users'.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from warmer.fleet.uses import Report, Use, Uses, report_from_line, source_of_str
 if TYPE_CHECKING:
     from warmer.aws.logs import Filtered, FilteredEvent
 
-__all__ = ["PATTERN", "Looked", "Reader", "UseLog", "Wanted"]
+__all__ = ["MOST_REPORTS", "PATTERN", "Looked", "Reader", "UseLog", "Wanted"]
 
 PATTERN = '?"REPORT RequestId" ?"platform.report"'
 """CloudWatch Logs' filter pattern for reports of either format (CloudWatch Logs user guide, "Filter
@@ -38,6 +39,19 @@ FARTHEST_SECONDS = 3600.0
 
 LONGEST_SECONDS = 25 * 3600.0
 """How far back another look goes: a policy may not look for a day."""
+
+MOST_REPORTS = 4000
+"""About how many reports a look at a log reads once it is known how fast they come, the latest.
+
+Each is paid for with the warmer's time (`warmer.fleet.run_price.LOG_LINE_MS`), which for a busy
+function is most of what looking costs. In the simulator (`warmer.lab`) `auto` has with 4,000 the
+cold starts that it has with 50,000, for a third of the price of reading. A page of FilterLogEvents
+has about as many: 1 MB of lines of some 250 bytes (CloudWatch Logs API reference,
+"FilterLogEvents")."""
+
+LEAST_SECONDS = SETTLE_SECONDS + 2 * OVERLAP_SECONDS
+"""So much of the latest is read however fast reports come, so that a request whose line came late
+is told where looks follow each other closely."""
 
 ABREAST = 4
 """How many log groups are read at once: it is the warmer's time that costs. An account may ask five
@@ -112,6 +126,20 @@ class _Known:
     events: dict[str, float] = field(default_factory=dict)
     pings: dict[str, float] = field(default_factory=dict)
 
+    def forget_pings(self, since: float, until: float) -> None:
+        """Those that were answered between these moments may be in a stretch that is not read."""
+        self.pings = {ping: at for ping, at in self.pings.items() if not since < at < until}
+
+    def read_up_to(self, until: float) -> bool:
+        """All up to a moment is read; whether pings were that should have been in there by now."""
+        self.until = until
+        oldest = until - 2 * OVERLAP_SECONDS
+        self.events = {event: at for event, at in self.events.items() if at > oldest}
+        waited_for = {p: at for p, at in self.pings.items() if at >= until - OVERDUE_SECONDS}
+        overdue = len(waited_for) < len(self.pings)
+        self.pings = waited_for
+        return overdue
+
 
 class UseLog:
     """Reads logs for users' requests; what it has read in one run serves the next.
@@ -123,6 +151,7 @@ class UseLog:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._known: dict[str, _Known] = {}
+        self._rates: dict[str, float] = {}
         self._strays: dict[str, float] = {}
         self._refused: dict[str, tuple[float, str]] = {}
         self._halt = ""
@@ -159,16 +188,17 @@ class UseLog:
         oldest = sorted(groups, key=lambda group: min(one.since for one in groups[group]))
         for first in range(0, len(oldest), ABREAST):
             starts = {
-                group: min(one.since for one in groups[group]) - OVERLAP_SECONDS
+                group: self._start(group, min(one.since for one in groups[group]), now)
                 for group in oldest[first : first + ABREAST]
             }
             for group, answer in self._read(starts, now, deadline).items():
-                until = now - SETTLE_SECONDS
-                if not answer.complete:
-                    until = min(until, answer.events[-1].at if answer.events else starts[group])
+                start, read_to = starts[group], _read_to(answer, starts[group], now)
+                if read_to > start:
+                    self._rates[group] = len(answer.events) / (read_to - start)
+                until = min(now - SETTLE_SECONDS, read_to)
                 reports = _reports(answer.events)
                 for one in groups[group]:
-                    found[one.key] = self._new(one, reports, max(until, one.since))
+                    found[one.key] = self._new(one, start, reports, max(until, one.since, start))
                     self._known[one.key].behind = not answer.complete
         return found
 
@@ -188,6 +218,12 @@ class UseLog:
         since = one.since if known is None or known.until is None else known.until
         first = since == -inf or (known is not None and known.behind)
         return max(since, now - (FARTHEST_SECONDS if first else LONGEST_SECONDS))
+
+    def _start(self, group: str, since: float, now: float) -> float:
+        """From when on a group is read: what is new since then, but no more than is worth it."""
+        rate = self._rates.get(group, 0.0)
+        worth = now - MOST_REPORTS / rate if rate > 0 else -inf
+        return max(since - OVERLAP_SECONDS, min(worth, now - LEAST_SECONDS))
 
     def _read(
         self, starts: Mapping[str, float], now: float, deadline: float
@@ -240,15 +276,18 @@ class UseLog:
         if not error.code:
             self._halt = "there was no answer for another"
 
-    def _new(self, one: Wanted, reports: Sequence[_Reported], until: float) -> Looked:
-        """What of all reports in a group is this version's and was not told before."""
+    def _new(self, one: Wanted, start: float, reports: Sequence[_Reported], until: float) -> Looked:
+        """What of all reports in a group since `start` is this version's and was not told before.
+
+        A group that others share may have been read further back than this version needs.
+        """
         known = self._known.setdefault(one.key, _Known())
         again = known.until is not None
         requests: list[Use] = []
         pings = 0
         mine = list(_of(one, reports))
         for seen in mine:
-            if seen.id in known.events:
+            if seen.id in known.events or seen.ended_at < one.since - OVERLAP_SECONDS:
                 continue
             known.events[seen.id] = seen.ended_at
             ping = seen.report.request_id
@@ -258,14 +297,12 @@ class UseLog:
             # What a process finds at its first look may have been told by another one before.
             if again or seen.ended_at > one.since:
                 requests.append(use_of(seen.report, seen.ended_at))
-        known.until = until
-        oldest = until - 2 * OVERLAP_SECONDS
-        known.events = {event: at for event, at in known.events.items() if at > oldest}
-        late = [ping for ping, at in known.pings.items() if at < until - OVERDUE_SECONDS]
-        for ping in late:
-            del known.pings[ping]
-        uses = Uses(one.since, until, tuple(sorted(requests)))
-        return Looked(uses, len(mine), pings, bool(late) and not pings)
+        if start > one.since - OVERLAP_SECONDS:
+            # A wave is known by when it ended, and its first pings reported before that.
+            known.forget_pings(one.since - OVERLAP_SECONDS, start + OVERLAP_SECONDS)
+        overdue = known.read_up_to(until)
+        uses = Uses(max(one.since, start), until, tuple(sorted(requests)))
+        return Looked(uses, len(mine), pings, overdue and not pings)
 
 
 def _side_by_side(
@@ -275,6 +312,13 @@ def _side_by_side(
         return [ask(groups[0])]
     with ThreadPoolExecutor(len(groups), thread_name_prefix="logs") as readers:
         return list(readers.map(ask, groups))
+
+
+def _read_to(answer: Filtered, start: float, now: float) -> float:
+    """Up to when there is nothing in a group, from `start` on, but what was read."""
+    if answer.complete:
+        return now
+    return answer.events[-1].at if answer.events else start
 
 
 def _reports(events: Iterable[FilteredEvent]) -> list[_Reported]:

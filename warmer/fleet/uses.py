@@ -64,7 +64,8 @@ class Uses:
 
     `requests`: those of users that ended from `since` to `until` (Unix seconds), in the order of
     their arrival, each told once over all looks. One whose line came late may have ended before
-    `since`. Between these moments nobody else came; of what came later nothing is known yet.
+    `since`. Between these moments nobody else came; of what came later nothing is known yet, and
+    nothing ever will be of what came between the last look's `until` and a later `since`.
     """
 
     since: float
