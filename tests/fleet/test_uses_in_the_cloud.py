@@ -10,6 +10,7 @@ import pytest
 
 from tests.fleet.test_guidance_uses import Watching
 from tests.fleet.test_in_the_cloud import DECORATED, Account, package, running, wait_for
+from tests.fleet.test_use_log import line
 from warmer.aws import LambdaInvoker
 from warmer.aws.functions import FunctionSettings
 from warmer.aws.logs import LogReader
@@ -19,7 +20,7 @@ from warmer.fleet.guidance import Guidance
 from warmer.fleet.memory import Memory
 from warmer.fleet.run import warm
 from warmer.fleet.upkeep import Upkeep
-from warmer.fleet.use_log import PATTERN, UseLog
+from warmer.fleet.use_log import MOST_REPORTS, PATTERN, UseLog, Wanted
 from warmer.fleet.versions import LiveVersions
 
 Warmer = Callable[..., tuple[Upkeep, Watching]]
@@ -33,11 +34,19 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 
 @pytest.fixture
-def warmer(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warmer]:
-    """Makes warmers that ping through Lambda's Invoke and read through FilterLogEvents."""
+def reader(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[LogReader]:
+    """Reads through FilterLogEvents."""
     for name, value in account.cloud.environment({}).items():
         monkeypatch.setenv(name, value)
-    settings, reader = FunctionSettings(), LogReader()
+    made = LogReader()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def warmer(reader: LogReader) -> Iterator[Warmer]:
+    """Makes warmers that ping through Lambda's Invoke and read through FilterLogEvents."""
+    settings = FunctionSettings()
 
     def send(targets: Sequence[Target], deadline: float) -> list[WaveReport]:
         return warm(targets, LambdaInvoker(), deadline=deadline)
@@ -51,7 +60,6 @@ def warmer(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warmer
 
     yield make
     settings.close()
-    reader.close()
 
 
 def run(made: Upkeep) -> tuple[str, ...]:
@@ -122,3 +130,32 @@ def test_a_log_without_reports_of_pings_is_noted(
 
     assert "has no reports of pings" in note
     assert [look.uses for look in policy.looks] == [None, None]
+
+
+def test_of_a_busy_log_the_latest_reports_are_read(account: Account, reader: LogReader) -> None:
+    """Twenty a second came: a look after ten minutes reads 200 seconds of them, at once."""
+    logs, group, stream = account.client("logs"), "busy", "2026/11/23/[7]" + "0a" * 16
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+
+    def log_until(moment: float) -> None:
+        """Ten minutes of reports, as PutLogEvents takes them."""
+        for first in range(0, 12_000, 6000):
+            events = [
+                {"timestamp": int((moment - 600 + at / 20) * 1000), "message": line(f"r{at}", 1.0)}
+                for at in range(first, first + 6000)
+            ]
+            logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
+    use_log, now = UseLog(reader), float(int(time.time()))
+    wanted = Wanted("busy:7", "busy", "7", group, now - 1140)
+    log_until(now - 600)
+    use_log.look([wanted], now - 600)
+    log_until(now)
+    asked = use_log.requests
+    uses = use_log.look([wanted], now)[wanted.key].uses
+
+    assert uses.since == pytest.approx(now - MOST_REPORTS / 20, abs=1.0)
+    assert len(uses.requests) == pytest.approx(MOST_REPORTS, rel=0.01)
+    assert min(use.at for use in uses.requests) >= uses.since - 0.01
+    assert use_log.requests - asked == 1
