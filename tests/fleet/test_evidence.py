@@ -31,10 +31,12 @@ def _told(*uses: tuple[float, float, bool], until: float = 7200.0) -> list[float
     return state
 
 
-def _tell(state: list[float], *uses: tuple[float, float, bool], until: float) -> None:
+def _tell(
+    state: list[float], *uses: tuple[float, float, bool], until: float, since: float = 0.0
+) -> None:
     rows = [(at, seconds, float(cold)) for at, seconds, cold in uses]
     ends = sorted(at + seconds for at, seconds, _ in uses)
-    evidence.take(state, (0.0, until), rows, ends, IDLE)
+    evidence.take(state, (since, until), rows, ends, IDLE)
 
 
 def _gaps(state: list[float]) -> dict[int, float]:
@@ -53,6 +55,37 @@ def test_gaps_run_from_the_end_of_a_use_to_the_next() -> None:
 def test_a_request_beside_another_ends_no_gap() -> None:
     """It came while the first still ran."""
     assert _gaps(_told((100.0, 900.0, True), (800.0, 1.0, True))) == {}
+
+
+def test_what_was_not_read_is_no_pause() -> None:
+    """Users may have come there: neither a gap, nor a lifetime, nor an environment that was gone
+    follows, but from the pauses after it."""
+    state = _told((100.0, 1.0, True), until=200.0)
+    _tell(state, (6100.0, 1.0, False), (6400.0, 1.0, False), since=6000.0, until=7000.0)
+    first, last = evidence.ALIVE, evidence.DEAD + len(LIFETIMES) - 1
+
+    ((number, count),) = _gaps(state).items()
+    assert (count, gaps.EDGES[number] <= 299.0 < gaps.EDGES[number + 1]) == (1, True)
+    assert sum(state[first:last]) == 1  # it lived for the pause between the last two
+    assert state[evidence.BAND_COLD] == 0
+    assert state[evidence.REQUESTS] == 3
+
+
+def test_a_pause_longer_than_the_lifetime_after_what_was_not_read_counts() -> None:
+    """Whatever users did before, an environment would have been gone."""
+    state = _told((100.0, 1.0, True), until=200.0)
+    _tell(state, (6000.0 + IDLE + 1, 1.0, True), since=6000.0, until=7000.0)
+
+    assert state[evidence.BAND_COLD] == 1
+
+
+def test_a_look_of_another_process_leaves_nothing_out() -> None:
+    """It begins after the last wave, some seconds after its predecessor's last look."""
+    state = _told((100.0, 1.0, True), until=200.0)
+    _tell(state, (701.0, 1.0, True), since=225.0, until=900.0)
+
+    assert sum(_gaps(state).values()) == 1
+    assert sum(state[evidence.DEAD : evidence.SENT]) == 1
 
 
 @pytest.mark.parametrize(("cold", "place"), [(True, evidence.DEAD), (False, evidence.ALIVE)])

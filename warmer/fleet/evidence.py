@@ -62,6 +62,11 @@ BUSY_DECAY = 0.8
 SHORTEST = 270.0
 """An environment that is gone sooner after a ping than this was busy with another user."""
 
+UNREAD = 60.0
+"""Where what a look at the logs tells begins so much later than the last one's ended (seconds),
+users may have come between. Another process begins after its predecessor's last wave, that is, some
+seconds later."""
+
 FEW = 60.0
 """So few requests between two pings are unlikely to have kept the environment from either."""
 
@@ -200,8 +205,8 @@ def _burst(state: Any, moment: float, peak: float, idle: float) -> None:
     for band in range(BANDS):
         if peak <= LEVELS[band]:
             break
-        _needed(state, band, moment)
-        _reached(state, band, min(peak, LEVELS[band + 1]), moment, idle)
+        _needed(state, band, moment, NEVER)
+        _reached(state, band, min(peak, LEVELS[band + 1]), moment, idle, NEVER)
         state[BAND_USE + band] = max(state[BAND_USE + band], moment)  # of what came late, too
 
 
@@ -222,25 +227,28 @@ def _end(
     return ended, band
 
 
-def _needed(state: Any, band: int, moment: float) -> None:
-    """Users need an environment of a band, after a pause."""
+def _needed(state: Any, band: int, moment: float, watched: float) -> None:
+    """Users need an environment of a band, after a pause that is known if it began since then."""
     used = state[BAND_USE + band]
     # Of the first band's pauses replies tell, where logs do not.
-    if used > NEVER and moment > used and (band > 0 or state[INFORMED] > 0):
+    if used > NEVER and moment > used >= watched and (band > 0 or state[INFORMED] > 0):
         state[GAP + band * GAPS + bin_of(moment - used)] += 1.0
     state[BAND_USES + band] += 1.0
     state[BAND_REACH + band] = float(LEVELS[band])
     state[TOP] = max(state[TOP], float(band))
 
 
-def _reached(state: Any, band: int, busy: float, moment: float, idle: float) -> None:
+def _reached(
+    state: Any, band: int, busy: float, moment: float, idle: float, watched: float
+) -> None:
     """So many are busy at once, up to which the band is in use for the first time this time."""
     more = busy - state[BAND_REACH + band]
     if more <= 0:
         return
     state[BAND_DEPTH + band] += more
     state[BAND_REACH + band] = busy
-    if moment - state[BAND_USE + band] > idle and moment > state[BEGUN] + idle + 30.0:
+    unused = moment - max(state[BAND_USE + band], watched)
+    if unused > idle and moment > state[BEGUN] + idle + 30.0:
         state[BAND_COLD + band] += more
 
 
@@ -269,10 +277,17 @@ def take(
 
     uses: for each, by arrival, when it came, how long it was busy with INIT, and 1 if it was cold.
     ends: when each ended, in order. idle: how long an environment is counted on to live.
+
+    Where the span does not begin where the last one ended, users may have come between: no pause
+    that began before it is known to have been one.
     """
     since, until = span
     if state[LOGGED] <= NEVER:
         state[BEGUN] = min(state[BEGUN], since)
+    watched = NEVER
+    if since > state[READ_AT] + UNREAD:
+        watched = since
+        state[LOGGED] = NEVER
     ended, band = 0, -1
     for index in range(len(uses)):
         moment = uses[index][0]
@@ -282,8 +297,8 @@ def take(
             band += 1
             if band == 0 and state[LOGGED] > NEVER:
                 _lived(state, moment, uses[index][2] > 0)
-            _needed(state, band, moment)
-        _reached(state, band, float(busy), moment, idle)
+            _needed(state, band, moment, watched)
+        _reached(state, band, float(busy), moment, idle, watched)
         state[COLDS] += uses[index][2]
         state[WORKED] += uses[index][1]
         state[LOGGED] = max(state[LOGGED], moment + uses[index][1])

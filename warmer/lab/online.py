@@ -15,6 +15,7 @@ from warmer.lab.compiled import compiled
 from warmer.lab.pool import advance, finish, logged, mark_run
 from warmer.lab.state import (
     LOOKS,
+    MOST_LINES,
     READS,
     REPLY_FIELDS,
     USE_AT,
@@ -139,7 +140,10 @@ def _learn(
         uses[:, USE_AT] += origin
         ends = np.sort(uses[:, USE_AT] + uses[:, USE_BUSY])
         until = moment - clock[4]
-        _take(state, (until, until), uses, ends, _lasting(state, economics))
+        since = min(state[READ_AT], until)
+        if len(uses) == MOST_LINES:
+            since = max(since, uses[0, USE_AT])  # those before were not read
+        _take(state, (since, until), uses, ends, _lasting(state, economics))
     elif not first and _read_due(state, moment):
         pool.counts[READS] += 1
         oldest = max(0, math.floor((state[READ_AT] - origin) / 60))

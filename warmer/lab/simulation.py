@@ -18,6 +18,7 @@ from warmer.lab.scenario import Scenario
 from warmer.lab.state import (
     COUNTS,
     LOOKS,
+    MOST_LINES,
     READS,
     REPLY_AGE,
     REPLY_FIELDS,
@@ -221,7 +222,10 @@ class Simulation:
             return None
         until = self.origin + now - self._scenario.log_delay
         rows = logged(one.pool, one.requests, now - self._scenario.log_delay)
-        return Uses(until, until, tuple(_use(row, self.origin) for row in rows.tolist()))
+        since, one.logged_until = min(one.logged_until, until), until
+        if len(rows) == MOST_LINES:
+            since = max(since, self.origin + rows[0, USE_AT])  # those before were not read
+        return Uses(since, until, tuple(_use(row, self.origin) for row in rows.tolist()))
 
 
 @dataclass
@@ -233,6 +237,7 @@ class _Followed:
     wave_at: float | None = None
     heard: Sequence[Heard] = ()
     memory: Mapping[str, float] = field(default_factory=dict)
+    logged_until: float = math.inf
 
 
 def _use(row: list[float], origin: float) -> Use:
