@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from warmer.fleet import evidence, gaps, hazard
+from warmer.fleet import evidence, gaps, hazard, reading
 from warmer.fleet.auto import Auto
 from warmer.fleet.economics import Economics
 from warmer.fleet.policy import Look
@@ -170,7 +172,7 @@ def test_the_log_is_read_while_what_was_used_since_still_lives() -> None:
     state[evidence.ALIVE + LIFETIMES.index(360.0)] = 50.0
     state[evidence.DEAD + LIFETIMES.index(480.0)] = 50.0
     state[evidence.VALUE], state[evidence.COVERED] = 1.0, 0.0
-    assert hazard._until_read(state, AUTO.figures) == 360.0
+    assert reading.until_read(state, AUTO.figures) == 360.0
 
 
 def test_each_environment_has_pauses_of_its_own() -> None:
@@ -205,3 +207,66 @@ def test_what_another_version_remembered_is_not_misread() -> None:
     other = {**first.memory, str(evidence.LAYOUT): 1.0, "99999": 5.0}
     again = AUTO.decide(Look(60.0, None, (), other, _NoHistory()))
     assert again == first
+
+
+NEW = (1.0, math.nan, 0.0, 0.8, 0.0, math.nan)
+ALIVE = (0.0, 570.0, 700.0, 0.8, 0.0, math.nan)
+
+
+def _gone(state: list[float]) -> dict[float, float]:
+    """How many were gone after each of LIFETIMES."""
+    counts = state[evidence.DEAD : evidence.DEAD + len(LIFETIMES)]
+    return {seconds: count for seconds, count in zip(LIFETIMES, counts, strict=True) if count}
+
+
+def _pinged(*replies: tuple[float, ...], longest: float = 0.1) -> list[float]:
+    """The state after a ping at 1,000 s and one at 1,570 s, where logs tell of users until 500 s,
+    the longest of whose requests took so long."""
+    state = _told((100.0, longest, True), until=500.0)
+    for at, reply in zip((1000.0, 1570.0), replies, strict=True):
+        evidence.hear(state, at, [reply], 1, AUTO.figures)
+    return state
+
+
+def test_a_ping_that_met_a_new_environment_tells_of_t_where_the_log_has_no_user_then() -> None:
+    """Whoever was there before 570 s passed had left it idle."""
+    state = _pinged(ALIVE, NEW)
+    assert _gone(state) == {}
+    _tell(state, until=1600.0)
+    assert _gone(state) == {600.0: 1.0}
+
+
+def test_a_ping_that_met_a_new_environment_tells_nothing_where_a_user_had_the_old_one() -> None:
+    """A request that ran at that moment, as the log says when it has ended."""
+    state = _pinged(ALIVE, NEW)
+    _tell(state, (1500.0, 90.0, False), until=1600.0)
+    _tell(state, until=9000.0)
+    assert _gone(state) == {}
+
+
+def test_a_request_may_still_run_of_which_the_log_does_not_tell() -> None:
+    """It is waited for as long as the longest one took that was seen."""
+    state = _pinged(ALIVE, NEW, longest=300.0)
+    _tell(state, until=1600.0)
+    assert _gone(state) == {}
+    _tell(state, until=1900.0)
+    assert _gone(state) == {600.0: 1.0}
+
+
+def test_a_cold_request_beside_one_that_the_log_had_not_yet_tells_nothing_of_t() -> None:
+    """The environment was not gone, but busy."""
+    state = _told((100.0, 500.0, True), until=700.0)
+    _tell(state, (1150.0, 0.1, True), until=1200.0)
+    _tell(state, (950.0, 400.0, False), until=1400.0)
+    _tell(state, until=9000.0)
+    assert _gone(state) == {}
+
+
+def test_how_many_users_are_likely_to_be_busy_is_known_of_the_last_minute() -> None:
+    """Two all the time, a third for half of it; of the hours before there is but the mean."""
+    minute = [(7140.0, 60.0, False), (7141.0, 59.0, False), (7150.0, 30.0, False)]
+    state = _told((100.0, 60.0, True), *minute)
+    assert state[evidence.RECENT] == pytest.approx((60 + 59 + 30) / 60)
+    assert hazard._busy(state) == pytest.approx(state[evidence.RECENT])
+    _tell(state, until=7300.0)
+    assert hazard._busy(state) == pytest.approx(state[evidence.WORKED] / (7300.0 + 3600.0))

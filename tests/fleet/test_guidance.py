@@ -19,7 +19,7 @@ from warmer.errors import ConfigurationError, ServiceError
 from warmer.fleet import Target, WaveReport
 from warmer.fleet.configuration import UpkeepSettings
 from warmer.fleet.discovery import TargetSources
-from warmer.fleet.evidence import ALIVE, BEGUN, DEAD, GAP
+from warmer.fleet.evidence import ALIVE, BEGUN, DEAD, GAP, LAYOUT, THIS_LAYOUT
 from warmer.fleet.expressions import Rate
 from warmer.fleet.gaps import GAPS
 from warmer.fleet.guidance import Guidance
@@ -165,7 +165,8 @@ def test_what_a_policy_remembers_is_written_down_and_read_again() -> None:
 def test_what_one_function_tells_of_the_idle_lifetime_others_take_in() -> None:
     """Two, one of which was gone after six minutes again and again: the other looks before that."""
     guidance = Guidance("auto:cold=0.01", policy_from_text("auto:cold=0.01"))
-    gone = {str(DEAD + 1): 40.0, str(ALIVE): 40.0, ":policy": guidance._mark, ":look_at": inf}
+    gone = {str(DEAD + 1): 40.0, str(ALIVE): 40.0, str(LAYOUT): THIS_LAYOUT}
+    gone |= {":policy": guidance._mark, ":look_at": inf}
     one = Subject(Target("one", "live", 5), "7", "live", known=Knowledge(policy=gone))
     other = Subject(Target("other", "live", 5), "3", "live")
     alone, together = (_first_pause(guidance, subjects) for subjects in ([other], [one, other]))

@@ -55,3 +55,50 @@ def test_a_likely_lifetime_that_nobody_tried_is_tried() -> None:
 def test_where_nobody_tells_anything_the_prior_decides() -> None:
     """As for a function alone."""
     assert _interval({}, {}) == 600.0
+
+
+def _trial(others: tuple[Counts, Counts], trying: float = 0.0) -> tuple[float, bool]:
+    """The lifetime that is chosen where so many others try a longer one; whether that is to try."""
+    state = [0.0] * evidence.STATE
+    for first, counts in zip((evidence.OTHERS, evidence.OTHERS + COUNT), others, strict=True):
+        for seconds, count in counts.items():
+            state[first + LIFETIMES.index(seconds)] = count
+    state[evidence.OTHERS_TRYING] = trying
+    chosen = INTERVALS[interval(state, FIGURES)] + MARGIN
+    return chosen, bool(state[evidence.TRIAL])
+
+
+def test_a_longer_lifetime_is_tried_when_it_may_save_more_than_the_inits_at_risk() -> None:
+    """After many waves; not after a few."""
+    assert _trial(({600.0: 20.0}, {})) == (600.0, False)
+    chosen, tried = _trial(({600.0: 2000.0}, {}))
+    assert chosen > 600.0
+    assert tried
+
+
+def test_fewer_try_it_the_more_are_trying() -> None:
+    """Nobody knows yet whether those pay with an INIT."""
+    assert _trial(({600.0: 2000.0}, {}), trying=3.0)[1]
+    assert _trial(({600.0: 2000.0}, {}), trying=300.0) == (600.0, False)
+
+
+def test_all_take_a_longer_lifetime_that_many_have_lived_through() -> None:
+    """Whoever tries what."""
+    assert _trial(({600.0: 2000.0, 900.0: 50.0}, {}), trying=300.0) == (900.0, False)
+
+
+def test_a_lifetime_that_some_live_through_and_some_do_not_is_no_longer_tried() -> None:
+    """T is random there, and the shorter interval is cheaper."""
+    seen: tuple[Counts, Counts] = ({600.0: 2000.0, 720.0: 10.0}, {720.0: 10.0, 900.0: 10.0})
+    assert _trial(seen) == (600.0, False)
+
+
+def test_what_the_prior_has_for_the_best_is_tried_by_a_few_at_first() -> None:
+    """Before any function has seen an environment live for so long."""
+    assert _trial(({}, {})) == (600.0, True)
+    assert _trial(({300.0: 5.0}, {}), trying=5.0) == (300.0, False)
+
+
+def test_a_function_alone_does_not_try_again_and_again_what_failed() -> None:
+    """A hundred waves of its own lived through ten minutes, and three were gone at twelve."""
+    assert _interval({600.0: 100.0}, {720.0: 3.0}) == 600.0

@@ -115,10 +115,13 @@ def test_a_rate_makes_cold_starts_dearer_that_cloudwatch_shows() -> None:
 def test_what_others_tell_is_not_remembered_with_a_function() -> None:
     """Each run has it anew, from all of the warmer's functions."""
     policy = Auto("cold", 1e-2)
-    told = policy.told([{str(evidence.ALIVE + 3): 2.0, "0": 3.0}, {str(evidence.ALIVE + 3): 1.0}])
-    memory = policy.among(told).decide(_look(0.0, {})).memory
+    layout, alive = str(evidence.LAYOUT), str(evidence.ALIVE + 3)
+    remembered = [{layout: evidence.THIS_LAYOUT, alive: count} for count in (2.0, 1.0)]
+    told = policy.told([*remembered, {layout: evidence.THIS_LAYOUT - 1.0, alive: 7.0}, {}])
+    memories = [one.decide(_look(0.0, {})).memory for one in (policy, policy.among(told))]
     assert told[3] == sum(told) == 3.0
-    assert memory == policy.decide(_look(0.0, {})).memory
+    alone, among = ({**memory, str(evidence.TRYING): 0.0} for memory in memories)
+    assert alone == among
 
 
 def test_a_waves_spare_is_one_of_those_that_it_is_to_reach() -> None:
@@ -132,30 +135,31 @@ def test_a_waves_spare_is_one_of_those_that_it_is_to_reach() -> None:
 NOW = 85_200.0 + 550.0
 
 
-def _used(seconds: float) -> list[float]:
-    """What logs tell of a user who came every twenty minutes, and was busy for so long."""
-    figures = Auto("cold", 1e-4).figures
+def _used(seconds: float, value: float = 1e-4) -> list[float]:
+    """What logs tell of a user who came every twenty minutes, and was busy for so long; `value` is
+    what a cold start is worth."""
+    figures = Auto("cold", value).figures
     state = [0.0] * evidence.STATE
     evidence.begin(state, 0.0, figures)
     state[evidence.INFORMED] = 1.0
     known = NOW - 15.0
     rows = [(at * 1200.0, seconds, 0.0) for at in range(72) if at * 1200.0 + seconds < known]
     evidence.take(state, (0.0, known), rows, [at + busy for at, busy, _ in rows], 600.0)
+    state[evidence.TOP] = 1.0
+    hazard.plan(state, NOW, figures)
     return state
 
 
 def test_a_ping_that_may_meet_nobody_idle_is_weighed_with_its_init() -> None:
     """Users who are busy for minutes have the environment that a ping was for, and logs do not say
     so: they tell of what has ended. So has a wave, of some, while others are in use."""
-    figures = Auto("cold", 1e-4).figures
-    times = (NOW, 570.0, 0.0)
-    single, wave = (
-        [hazard._gain(_used(busy), top, times, (True, inf), figures) for busy in (0.1, 600.0)]
-        for top in (0, 1)
-    )
+    figures = Auto("cold", 2e-5).figures
+    times, paid = (NOW, 570.0, 0.0), (True, inf)
+    single = [hazard._gain(_used(busy, 2e-5), 0, times, paid, figures) for busy in (0.1, 600.0)]
+    worthless = [hazard._gain(_used(busy, 1e-9), 1, times, paid, figures) for busy in (0.1, 600.0)]
 
     assert single[0] > 0 > single[1]
-    assert wave[0] - wave[1] == pytest.approx(0.5 * figures[evidence.INIT], rel=0.2)
+    assert worthless[0] - worthless[1] == pytest.approx(0.5 * figures[evidence.INIT], rel=0.2)
 
 
 def test_a_gain_is_looked_for_until_it_is_enough() -> None:

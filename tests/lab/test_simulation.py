@@ -127,7 +127,10 @@ def test_compiled_functions_of_one_warmer_equal_those_look_by_look(
 
 
 def test_functions_of_one_warmer_share_the_runs_of_a_minute() -> None:
-    """Two that are alike need the runs of one; each has looks of its own."""
+    """Two that are alike need the runs of one; each has looks of its own.
+
+    With `auto` they are not quite alike: one of them tries a longer interval.
+    """
     times = np.array([0.0, 0.0, 100.0, 100.0])
     arrivals = Arrivals.from_requests(np.array([0, 1, 0, 1]), times, times * 0)
     for policy in (IdleReset(10), Auto("cold", 1e-3), Fixed(5)):
@@ -136,8 +139,11 @@ def test_functions_of_one_warmer_share_the_runs_of_a_minute() -> None:
             run = Simulation(policy, Scenario(), 0.0, END, compiled, functions_a_run=2)
             run.functions(arrivals, counted, 0)
             looks, runs = counted.counts[:, LOOKS], counted.counts[:, RUNS]
-            assert looks[0] == looks[1] > 1
-            assert runs.sum() == looks[0]
+            if isinstance(policy, Auto):
+                assert 1 < max(looks) <= runs.sum() < looks.sum()
+            else:
+                assert looks[0] == looks[1] > 1
+                assert runs.sum() == looks[0]
 
 
 def test_functions_of_one_warmer_learn_the_idle_lifetime_together() -> None:

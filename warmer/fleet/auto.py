@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from warmer.errors import ConfigurationError
-from warmer.fleet import evidence, hazard
+from warmer.fleet import evidence, hazard, reading
 from warmer.fleet.economics import Economics
 from warmer.fleet.policy import Decision, Heard, Look
-from warmer.fleet.survival import COUNT as LIVES
 
 if TYPE_CHECKING:
     from warmer.fleet.uses import Uses
@@ -46,7 +45,7 @@ class Auto:
     amount: float = 1e-4
     economics: Economics = field(default_factory=Economics.of)
     logs: bool = False
-    others: Sequence[float] = (0.0,) * (2 * LIVES)
+    others: Sequence[float] = (0.0,) * evidence.TOLD
     timed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -66,10 +65,13 @@ class Auto:
         return replace(self, logs=True)
 
     def told(self, memories: Iterable[Mapping[str, float]]) -> list[float]:
-        """How often environments were found alive, and gone, after each of LIFETIMES."""
-        found = [0.0] * (2 * LIVES)
+        """How often environments were found alive, and gone, after each of LIFETIMES, and how many
+        functions try a longer one now; of those that remember it with these places."""
+        found = [0.0] * evidence.TOLD
         for memory in memories:
-            for at in range(2 * LIVES):
+            if memory.get(str(evidence.LAYOUT)) != evidence.THIS_LAYOUT:
+                continue
+            for at in range(evidence.TOLD):
                 found[at] += memory.get(str(evidence.ALIVE + at), 0.0)
         return found
 
@@ -104,10 +106,10 @@ class Auto:
         state[evidence.INFORMED] = float(self.logs)
         if self.logs:
             if look.uses is not None:
-                _take(state, look.uses, hazard.lasting(state, figures))
-        elif known and hazard.read_due(state, look.now):
+                _take(state, look.uses, reading.lasting(state, figures))
+        elif known and reading.read_due(state, look.now):
             first, values = look.history.concurrency(state[evidence.READ_AT])
-            evidence.read(state, first, values, hazard.lasting(state, figures))
+            evidence.read(state, first, values, reading.lasting(state, figures))
         hold = hazard.choose(state, look.now, figures)
         # With a wave this is but a first guess: its replies come to `after`.
         look_at = hazard.plan(state, look.now, figures)
@@ -156,4 +158,8 @@ def _state(memory: Mapping[str, float]) -> list[float]:
 
 
 def _memory(state: Sequence[float]) -> Mapping[str, float]:
-    return {str(place): value for place, value in enumerate(state[: evidence.OTHERS]) if value}
+    """What is not 0, but for what follows from it and from what others tell."""
+    found = {str(place): value for place, value in enumerate(state[: evidence.OTHERS]) if value}
+    for place in (evidence.INTERVAL, evidence.TRIAL):
+        found.pop(str(place), None)
+    return found

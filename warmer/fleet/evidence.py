@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from warmer.fleet.gaps import GAPS, bin_of
+from warmer.fleet.gaps import GAPS, PLACES, bin_of
 from warmer.fleet.survival import COUNT as LIVES
 from warmer.fleet.survival import bucket
 
@@ -29,9 +29,11 @@ BANDS = len(LEVELS) - 1
 LAYOUT, BEGUN, KNOWN, LAST_USE, READ_AT, VALUE, SPENT, REQUESTS = 0, 1, 2, 3, 4, 5, 6, 7
 COLDS, ASK_AT, APPOINTED, BEFORE, BEFORE_SIZE, COVERED, BUSY, LARGEST = 8, 9, 10, 11, 12, 13, 14, 15
 SUSPECT, INTERVAL, LOGGED, INFORMED, TOP, WORKED = 16, 17, 18, 19, 20, 21
-ALIVE = WORKED + 1
+SUSPECT_AT, LONGEST, TRIAL, RECENT = 22, 23, 24, 25
+ALIVE = RECENT + 1
 DEAD = ALIVE + LIVES
-SENT = DEAD + LIVES
+TRYING = DEAD + LIVES  # whether a longer interval is tried
+SENT = TRYING + 1
 SENTS = 24
 BAND_USE = SENT + SENTS  # + when it was used last
 BAND_WAVE = BAND_USE + BANDS  # + when a wave reached it last
@@ -42,12 +44,17 @@ BAND_REACH = BAND_DEPTH + BANDS  # + how many environments were busy at most, at
 GAP = BAND_REACH + BANDS  # + a histogram of the pauses between its uses
 OTHERS = GAP + BANDS * GAPS
 """From here on what other functions of the same warmer tell (`share`), not remembered with this."""
-STATE = OTHERS + 2 * LIVES
+OTHERS_TRYING = OTHERS + 2 * LIVES
+TOLD = 2 * LIVES + 1
+LASTING = OTHERS + TOLD
+"""And the table of each band's histogram, for `hazard`; 0 where that has changed since."""
+
+STATE = LASTING + BANDS * PLACES
 
 WAVE_AT = BAND_WAVE
 """When the last wave was sent, which reached the first band at least."""
 
-THIS_LAYOUT = 2.0
+THIS_LAYOUT = 3.0
 """Changes with the places: what was remembered by others is not known then."""
 
 # Places in the economics.
@@ -92,16 +99,22 @@ def begin(state: Any, now: float, economics: Sequence[float]) -> None:
 
 def share(state: Any, others: Sequence[float]) -> None:
     """Take in what other functions of the same warmer tell of T: observations by bucket."""
-    for at in range(2 * LIVES):
+    for at in range(TOLD):
         if others[at] != state[OTHERS + at]:
             state[OTHERS + at] = others[at]
             state[INTERVAL] = 0.0
 
 
+def _paused(state: Any, band: int, seconds: float, often: float) -> None:
+    """Users came to a band after such a pause, so often."""
+    state[GAP + band * GAPS + bin_of(seconds)] += often
+    state[LASTING + band * PLACES] = 0.0
+
+
 def _use(state: Any, moment: float) -> None:
     """A user came; the gap before counts."""
     if state[LAST_USE] > NEVER and moment > state[LAST_USE]:
-        state[GAP + bin_of(moment - state[LAST_USE])] += 1.0
+        _paused(state, 0, moment - state[LAST_USE], 1.0)
     if moment > state[LAST_USE]:
         state[LAST_USE] = moment
 
@@ -132,10 +145,11 @@ def hear(state: Any, at: float, replies: Any, rows: int, economics: Sequence[flo
         state[LAST_USE] = max(state[LAST_USE], at - ago)  # the logs will tell of the gap
     elif ago < math.inf:
         if requests > 1:
-            state[GAP] += min(requests - 1.0, 20.0)
+            _paused(state, 0, 0.0, min(requests - 1.0, 20.0))
         _use(state, at - ago)
     state[BEFORE] = at
     state[BEFORE_SIZE] = float(rows)
+    state[INTERVAL] = 0.0  # by what is known, and by what a wave puts at risk
     if state[INFORMED] == 0:
         state[REQUESTS] += requests
     state[KNOWN] = max(state[KNOWN], at)
@@ -147,27 +161,52 @@ def _learn_lifetime(
     """What a wave at `at` tells of T: an idle time that was survived, or that was too long.
 
     sizes: pings, and new environments; seen: the longest idle time, and when that one was born.
-    That a single ping met a new environment tells nothing if a user had the old one just then;
-    whether so many come that this may be is known at the ping after it.
+    New environments tell nothing if users had the old ones just then: the logs say so later, or for
+    a single ping without them the one after it, whether so many come that this may be.
     """
     rows, fresh = sizes
     idle, born = seen
-    if requests < FEW:
+    informed = state[INFORMED] > 0
+    if not informed and requests < FEW:
         _count(state, DEAD, state[SUSPECT], False)
-    state[SUSPECT] = 0.0
+    if not informed:
+        state[SUSPECT] = 0.0
     _count(state, ALIVE, idle, True)
     before = state[BEFORE]
     if before <= NEVER or rows > state[BEFORE_SIZE]:
         return
-    if rows == 1 and fresh == 1:
+    if informed:
+        if 2 * fresh > rows:
+            _suspect(state, at - before, at)
+    elif rows == 1 and fresh == 1:
         state[SUSPECT] = at - before
     elif 2 * fresh > rows:  # users may have had some of a larger wave's
         _count(state, DEAD, at - before, False)
     elif rows == 1 and born > before + SHORTEST and born < math.inf:
-        if state[INFORMED] == 0:
-            state[COLDS] += 1.0
+        state[COLDS] += 1.0
         if requests < FEW:
             _count(state, DEAD, born - before, False)
+
+
+def _suspect(state: Any, seconds: float, moment: float) -> None:
+    """An environment was gone after so many seconds, or busy with a request not yet logged."""
+    if state[SUSPECT] == 0:
+        state[SUSPECT] = seconds
+        state[SUSPECT_AT] = moment
+
+
+def _cleared(state: Any, uses: Any, until: float) -> None:
+    """What was suspected is known once the logs are later than the longest request would be."""
+    if state[SUSPECT] == 0:
+        return
+    moment = state[SUSPECT_AT]
+    for index in range(len(uses)):
+        if uses[index][0] < moment < uses[index][0] + uses[index][1]:
+            state[SUSPECT] = 0.0
+            return
+    if until > moment + state[LONGEST]:
+        _count(state, DEAD, state[SUSPECT], False)
+        state[SUSPECT] = 0.0
 
 
 def _count(state: Any, first: int, seconds: float, survived: bool) -> None:
@@ -232,7 +271,7 @@ def _needed(state: Any, band: int, moment: float, watched: float) -> None:
     used = state[BAND_USE + band]
     # Of the first band's pauses replies tell, where logs do not.
     if used > NEVER and moment > used >= watched and (band > 0 or state[INFORMED] > 0):
-        state[GAP + band * GAPS + bin_of(moment - used)] += 1.0
+        _paused(state, band, moment - used, 1.0)
     state[BAND_USES + band] += 1.0
     state[BAND_REACH + band] = float(LEVELS[band])
     state[TOP] = max(state[TOP], float(band))
@@ -288,9 +327,10 @@ def take(
     if since > state[READ_AT] + UNREAD:
         watched = since
         state[LOGGED] = NEVER
-    ended, band = 0, -1
+    ended, band, recent = 0, -1, 0.0
     for index in range(len(uses)):
         moment = uses[index][0]
+        recent += max(min(moment + uses[index][1], until) - max(moment, until - 60.0), 0.0)
         ended, band = _end(state, ends, (ended, index), moment, band)
         busy = index - ended + 1
         if band + 1 < BANDS and busy > LEVELS[band + 1]:
@@ -301,8 +341,11 @@ def take(
         _reached(state, band, float(busy), moment, idle, watched)
         state[COLDS] += uses[index][2]
         state[WORKED] += uses[index][1]
+        state[LONGEST] = max(state[LONGEST], uses[index][1])
         state[LOGGED] = max(state[LOGGED], moment + uses[index][1])
     _end(state, ends, (ended, len(uses)), math.inf, band)
+    _cleared(state, uses, until)
+    state[RECENT] = recent / 60.0
     state[REQUESTS] += float(len(uses))
     state[LAST_USE] = max(state[LAST_USE], state[LOGGED])
     state[READ_AT] = max(state[READ_AT], until)
@@ -316,5 +359,9 @@ def _lived(state: Any, moment: float, cold: bool) -> None:
         if 0 < state[SENT + number] <= moment:
             touched = max(touched, state[SENT + number])
             break
-    if moment - touched > SHORTEST:
-        _count(state, DEAD if cold else ALIVE, moment - touched, not cold)
+    if moment - touched <= SHORTEST:
+        return
+    if cold:
+        _suspect(state, moment - touched, moment)
+    else:
+        _count(state, ALIVE, moment - touched, True)

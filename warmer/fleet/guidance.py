@@ -106,11 +106,11 @@ class Guidance:
     def read_uses(self, subjects: Sequence[Subject], situation: Situation) -> None:
         """Read the logs of all versions at which the policy looks in this run, each group once.
 
-        What a policy shares between versions is as it was before that.
+        What a policy shares between versions begins as it was before that, and goes on with each.
         """
         if isinstance(self.policy, Sharing):
-            self._told |= {one.key: self.policy.told([self._remembered(one)]) for one in subjects}
-            self._together = [sum(column) for column in zip(*self._told.values(), strict=True)]
+            for one in subjects:
+                self._tell(one, self._remembered(one))
         if self.use_log is None or not isinstance(self.policy, Informed):
             return
         wanted = []
@@ -136,6 +136,7 @@ class Guidance:
             memory[WAVE_AT] = look.now
         elif WAVE_AT in remembered:
             memory[WAVE_AT] = remembered[WAVE_AT]
+        self._tell(subject, decision.memory)
         return Step(decision.hold, decision.look_at, memory)
 
     def sent(self, subject: Subject, report: WaveReport) -> None:
@@ -155,6 +156,7 @@ class Guidance:
         if isinstance(policy, Hearing) and replies:
             history = _History(self, subject, moment)
             decision = policy.after(Look(moment, moment, replies, memory, history))
+            self._tell(subject, decision.memory)
             found = {**decision.memory, POLICY: self._mark, WAVE_AT: moment}
             found[LOOK_AT] = decision.look_at
             found |= {
@@ -166,6 +168,16 @@ class Guidance:
         ages = [reply.last_user_seconds_ago for reply in replies]
         found[LAST_USER] = min((age for age in ages if age is not None), default=inf)
         return found
+
+    def _tell(self, subject: Subject, memory: Mapping[str, float]) -> None:
+        """Share what is remembered of a version now with the others, instead of what was before."""
+        if not isinstance(self.policy, Sharing):
+            return
+        tells = self.policy.told([memory])
+        before = self._told.get(subject.key, [0.0] * len(tells))
+        together = self._together or [0.0] * len(tells)
+        self._together = [a - b + c for a, b, c in zip(together, before, tells, strict=True)]
+        self._told[subject.key] = tells
 
     @property
     def _mark(self) -> float:

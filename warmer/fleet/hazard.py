@@ -24,12 +24,10 @@ from warmer.fleet.evidence import (
     AMOUNT,
     APPOINTED,
     ASK_AT,
-    BAND_COLD,
     BAND_DEPTH,
     BAND_USE,
     BAND_USES,
     BAND_WAVE,
-    BANDS,
     BEGUN,
     BUSY,
     BY_BUDGET,
@@ -47,31 +45,40 @@ from warmer.fleet.evidence import (
     KNOWN,
     LARGEST,
     LAST_USE,
+    LASTING,
     LEVELS,
     LOG_LOOK,
     NEVER,
     PING,
-    READ,
     READ_AT,
+    RECENT,
     REQUESTS,
     SENT,
     SENTS,
     SPENT,
     TOP,
+    TRIAL,
+    TRYING,
     VALUE,
     WORKED,
 )
-from warmer.fleet.gaps import EDGES, GAPS, PRIOR_ENDLESS, bin_of, ending_gaps, lasting_gaps
+from warmer.fleet.gaps import (
+    EDGES,
+    GAPS,
+    PLACES,
+    PRIOR_ENDLESS,
+    bin_of,
+    ending_gaps,
+    lasting_gaps,
+    tabulate,
+)
 from warmer.fleet.interval import INTERVALS, MARGIN, interval, look_price
+from warmer.fleet.reading import until_read
 
-__all__ = ["choose", "lasting", "plan", "read_due"]
+__all__ = ["choose", "plan"]
 
 ADVANCE_HOURS = 2.0
 """What a budget allows for so long may be spent beforehand: a start costs more than to go on."""
-
-PRIOR_HOURS = 1.0
-PRIOR_SAVED = 0.5
-"""Cold starts that could be saved are taken for a Gamma variable: half of one in one hour."""
 
 STEPS = 96
 """How many pings in a row are weighed together, at most: the first may pay by the last alone."""
@@ -82,9 +89,6 @@ UNSEEN = 15.0
 EARLY = 60.0
 RIDE = 1 / 3
 """A band whose time is to come within this part of an interval may go with a wave before."""
-
-READ_SHARE = 0.1
-LEAST_READ, MOST_READ = 600.0, 86_400.0
 
 
 def _adjust(state: Any, now: float, economics: Sequence[float]) -> None:
@@ -109,6 +113,13 @@ def _since(state: Any, band: int) -> float:
     if band > 0:
         return float(state[BAND_USE + band])
     return float(state[LAST_USE] if state[LAST_USE] > NEVER else state[BEGUN])
+
+
+def _tabulated(state: Any) -> None:
+    """Bring the tables of pauses up to what is known."""
+    for band in range(int(state[TOP]) + 1):
+        if state[LASTING + band * PLACES] == 0:
+            tabulate(state, GAP + band * GAPS, LASTING + band * PLACES)
 
 
 def _kept(state: Any, band: int, seconds: float) -> float:
@@ -153,7 +164,7 @@ def _gain(
         worths[band] = state[VALUE] * _depth(state, band) / gaps
         lows[band] = max(kept, start, state[KNOWN])
         age = lows[band] - _since(state, band)
-        tails[band] = lasting_gaps(state, GAP + band * GAPS, age) - PRIOR_ENDLESS
+        tails[band] = lasting_gaps(state, LASTING + band * PLACES, age) - PRIOR_ENDLESS
     known, gaps = max(state[KNOWN], _since(state, top)), _gaps_now(state, top)
     # Whom a wave was for but users have at that moment is made anew, with an INIT.
     busy, unseen = min(_busy(state), float(LEVELS[top + 1])), _unseen(state)
@@ -200,7 +211,7 @@ def _came(state: Any, since: float, moment: float, unused: float) -> float:
 def _gaps_now(state: Any, band: int) -> float:
     """How many of a band's gaps last for as long as the one of now is known to."""
     age = max(state[KNOWN] - max(_since(state, band), state[BEGUN]), 0.0)
-    return lasting_gaps(state, GAP + band * GAPS, age)
+    return lasting_gaps(state, LASTING + band * PLACES, age)
 
 
 def _ended_gaps(state: Any, band: int, low: float, high: float) -> float:
@@ -208,27 +219,27 @@ def _ended_gaps(state: Any, band: int, low: float, high: float) -> float:
     since = max(_since(state, band), state[BEGUN])
     if high <= low:
         return 0.0
-    return ending_gaps(state, GAP + band * GAPS, low - since, high - since)
+    return ending_gaps(state, LASTING + band * PLACES, low - since, high - since)
 
 
 def _aware_gain(state: Any, band: int, seconds: float, economics: Sequence[float]) -> float:
     """Dollars that a look gains because a band may have been used again, and be about to be
     forgotten: what pings in a row gain then, times how often that is.
     """
-    first, often = GAP + band * GAPS, 0.0
+    table, often = LASTING + band * PLACES, 0.0
     for number in range(bin_of(seconds) + 1, GAPS):
-        often += state[first + number]
+        often += state[GAP + band * GAPS + number]
     often *= seconds / (state[KNOWN] - state[BEGUN] + HOUR)
     if often <= 0:
         return 0.0
-    gaps = lasting_gaps(state, first, seconds)
+    gaps = lasting_gaps(state, table, seconds)
     worth = state[VALUE] * _depth(state, band) / gaps
     look, wave = look_price(state, economics), _wave(band, economics)
     best, total, before, unused, age = 0.0, look, 1.0, gaps, seconds
     for step in range(1, STEPS):
         moment = step * seconds
-        unused -= ending_gaps(state, first, age, moment)
-        warm = ending_gaps(state, first, moment + MARGIN, moment + MARGIN + seconds)
+        unused -= ending_gaps(state, table, age, moment)
+        warm = ending_gaps(state, table, moment + MARGIN, moment + MARGIN + seconds)
         total += worth * warm - look * before - wave * unused / gaps
         best = max(best, total)
         if total + worth * (unused - PRIOR_ENDLESS) <= best:
@@ -266,13 +277,14 @@ def _best_wave(state: Any, now: float, seconds: float, economics: Sequence[float
 def _busy(state: Any) -> float:
     """How many environments users are likely to have when a wave is sent."""
     if state[INFORMED] > 0:
-        return float(state[WORKED] / (state[KNOWN] - state[BEGUN] + HOUR))
+        return float(max(state[RECENT], state[WORKED] / (state[KNOWN] - state[BEGUN] + HOUR)))
     return float(state[BUSY])
 
 
 def choose(state: Any, now: float, economics: Sequence[float]) -> int:
     """How many pings to send now; 0 for none. `plan` comes next, and `hear` before it."""
     _adjust(state, now, economics)
+    _tabulated(state)
     state[SPENT] += look_price(state, economics)
     seconds = INTERVALS[interval(state, economics)]
     alive = now <= _kept(state, 0, seconds)
@@ -296,6 +308,7 @@ def choose(state: Any, now: float, economics: Sequence[float]) -> int:
 
 def plan(state: Any, now: float, economics: Sequence[float]) -> float:
     """The moment of the next look; it is set down whether that is to read or to ping."""
+    _tabulated(state)
     seconds = INTERVALS[interval(state, economics)]
     due = math.inf
     for band in range(int(state[TOP]) + 1):
@@ -303,8 +316,9 @@ def plan(state: Any, now: float, economics: Sequence[float]) -> float:
         if now < moment < due and _pays(state, band, (moment, seconds, RIDE * seconds), economics):
             due = moment
     state[COVERED] = 1.0 if due < math.inf else 0.0
+    state[TRYING] = state[COVERED] * state[TRIAL]
     known = now if state[INFORMED] > 0 else state[READ_AT] + economics[DELAY]
-    ask = known + _until_read(state, economics)
+    ask = known + until_read(state, economics)
     state[ASK_AT] = ask
     state[APPOINTED] = NEVER
     if state[COVERED] > 0:
@@ -334,46 +348,14 @@ def _appointment(state: Any, least: float, seconds: float, economics: Sequence[f
         return math.inf
     age = state[KNOWN] - state[LAST_USE]
     price = economics[PING] + look_price(state, economics) + economics[INIT]
-    worth = state[VALUE] / lasting_gaps(state, GAP, age)
+    worth = state[VALUE] / lasting_gaps(state, LASTING, age)
     best, moment = 0.0, math.inf
     for number in range(GAPS):
         begins = EDGES[number]
         at = state[LAST_USE] + begins - MARGIN
         if at < least:
             continue
-        gain = worth * ending_gaps(state, GAP, max(begins, age), begins + seconds) - price
+        gain = worth * ending_gaps(state, LASTING, max(begins, age), begins + seconds) - price
         if gain > best:
             best, moment = gain, at
     return moment
-
-
-def read_due(state: Any, now: float) -> bool:
-    """Whether this look is one at which to ask CloudWatch."""
-    return bool(now >= state[ASK_AT])
-
-
-def _until_read(state: Any, economics: Sequence[float]) -> float:
-    """Seconds for which what CloudWatch may tell is not worth its price.
-
-    Cold starts that could be saved come at the rate that was seen so far, shrunk to the prior.
-    """
-    saved = PRIOR_SAVED
-    # Of the first environment replies tell, and for nothing, as long as it is pinged.
-    for band in range(1 if state[COVERED] > 0 else 0, BANDS):
-        saved += state[BAND_COLD + band]
-    hours = (state[READ_AT] - state[BEGUN]) / HOUR + PRIOR_HOURS
-    worth = max(state[VALUE] * saved / hours * READ_SHARE, 1e-12)
-    price = look_price(state, economics)
-    if state[INFORMED] == 0:
-        price += economics[READ]
-    # A log is read while what was used since the last time still lives.
-    least = LEAST_READ if state[INFORMED] == 0 else INTERVALS[interval(state, economics)] + MARGIN
-    if state[COVERED] > 0:
-        # Enough for pings is known; to know it better takes half as many minutes again.
-        least = max(least, (state[READ_AT] - state[BEGUN]) / 2)
-    return float(min(max(price / worth * HOUR, least), MOST_READ))
-
-
-def lasting(state: Any, economics: Sequence[float]) -> float:
-    """For how many seconds an idle environment is counted on to live."""
-    return INTERVALS[interval(state, economics)] + MARGIN

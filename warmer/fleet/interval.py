@@ -6,7 +6,6 @@ Plain floats, and no imports but `math`: the warmer runs it as it stands, and th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +19,9 @@ from warmer.fleet.evidence import (
     LOG_LOOK,
     LOOK,
     OTHERS,
+    OTHERS_TRYING,
     PING,
+    TRIAL,
 )
 from warmer.fleet.survival import COUNT as LIVES
 from warmer.fleet.survival import LIFETIMES, PRIOR_ALIVE, PRIOR_WEIGHT, pool
@@ -28,8 +29,9 @@ from warmer.fleet.survival import LIFETIMES, PRIOR_ALIVE, PRIOR_WEIGHT, pool
 __all__ = ["INTERVALS", "MARGIN", "interval", "look_price"]
 
 MARGIN = 30.0
-PRIOR_OF_OTHERS = 0.3
-"""For so many observations the prior counts beside what other functions tell."""
+PRIOR_OF_OTHERS = 0.05
+"""For so many observations the prior counts beside what other functions tell: T is much the same
+for all, so that one who lived through it says a lot."""
 
 MOST_OF_OTHERS = 8.0
 """What they tell counts for so many observations of one's own, at most: a function whose own say
@@ -49,24 +51,42 @@ def look_price(state: Any, economics: Sequence[float]) -> float:
 
 
 def interval(state: Any, economics: Sequence[float]) -> int:
-    """The number of the interval that covers most time for the money, by what is known of T."""
+    """The number of the interval to ping at; TRIAL says whether that is to try it."""
     if state[INTERVAL] == 0:
-        state[INTERVAL] = 1.0 + _best_interval(state, economics)
+        best = _best_interval(state, economics)
+        chosen = _tried(state, best, economics)
+        state[TRIAL] = 1.0 if chosen > best or _outlived(state, chosen) == 0 else 0.0
+        state[INTERVAL] = 1.0 + chosen
     return int(state[INTERVAL]) - 1
+
+
+def _outlived(state: Any, number: int) -> float:
+    """How many environments are known to have lived for so long."""
+    found = 0.0
+    for longer in range(number, LIVES):
+        found += state[ALIVE + longer] + state[OTHERS + longer]
+    return found
+
+
+def _gone(state: Any, number: int) -> float:
+    """How many are known to have lived for no longer, but for longer than the one before."""
+    return float(state[DEAD + number] + state[OTHERS + LIVES + number])
+
+
+def _each(state: Any, economics: Sequence[float]) -> float:
+    """Dollars for a ping and its look."""
+    return float(economics[PING] + look_price(state, economics))
 
 
 def _best_interval(state: Any, economics: Sequence[float]) -> int:
     """By what each would cost a second, INITs included.
 
-    One that has never failed is taken for better than it is likely to be, once what it would save,
-    over as many waves as have been, is more than the INITs that it may cost. What other functions
-    tell is the prior of what this one's own waves do.
+    What other functions tell is the prior of what this one's own waves do.
     """
-    each = economics[PING] + look_price(state, economics)
-    best, found, lives, prior, lived = 0, 0.0, 1.0, 1.0, 0.0
+    each = _each(state, economics)
+    best, found, lives, prior = 0, 0.0, 1.0, 1.0
     later, gone, others, failed, known = 0.0, 0.0, 0.0, 0.0, 0.0
-    risked = max(state[BEFORE_SIZE], 1.0) * economics[INIT]
-    likely = _likely(state)
+    likely = _likely(state, 0.0)
     for number in range(LIVES):
         later += state[ALIVE + number]
         others += state[OTHERS + number]
@@ -82,25 +102,46 @@ def _best_interval(state: Any, economics: Sequence[float]) -> int:
         prior = likely[number]
         weight = PRIOR_WEIGHT + min(told + failed, MOST_OF_OTHERS)
         lives = (alive + weight * expected) / (tried + weight)
-        hoped = lives
-        saved = lived * each * (1.0 - INTERVALS[best] / INTERVALS[number])
-        if gone + failed == 0 and lives * saved > (1.0 - lives) * risked:
-            hoped = math.sqrt(lives)
         known = max(known, told + failed)
         tried += known if likely[number] < LIKELY else told + failed
         loss = (1.0 - lives) * economics[INIT] * tried / (tried + 4.0)
-        worth = INTERVALS[number] * hoped / (each + loss)
+        worth = INTERVALS[number] * lives / (each + loss)
         if worth > found:
             best, found = number, worth
-            lived = alive
     return best
 
 
-def _likely(state: Any) -> list[float]:
-    """The chances to live through LIFETIMES by what other functions tell."""
-    first, into, last = OTHERS, [0.0] * (3 * LIVES), -1
-    alive = [state[first + at] for at in range(LIVES)]
-    gone = [state[first + LIVES + at] for at in range(LIVES)]
+def _tried(state: Any, best: int, economics: Sequence[float]) -> int:
+    """The interval that is the best by what is known, or one that is longer than any known to do.
+
+    One is tried where what it would save, over as many waves as there have been, is more than the
+    INITs at risk, of those functions too that are trying one now: they have not told yet. So at
+    first a few try it. Where others are trying, a best one that nobody has lived through yet is
+    tried by the same rule.
+    """
+    trying = state[OTHERS_TRYING]
+    each, likely, lived = _each(state, economics), _likely(state, 1.0), _outlived(state, 0)
+    risked = max(state[BEFORE_SIZE], 1.0) * economics[INIT] * (1.0 + trying)
+    known = best
+    while known > 0 and _outlived(state, known) == 0:
+        known -= 1
+    chosen, most = best if trying == 0 else known, 0.0
+    for number in range(known + 1, LIVES):
+        if number > best and _gone(state, number) > 0 and _outlived(state, number) > 0:
+            break  # some live for longer, some do not: that is no question any more
+        saved = lived * each * (1.0 - INTERVALS[known] / INTERVALS[number])
+        gain = likely[number] * saved - (1.0 - likely[number]) * risked
+        if gain > most:
+            chosen, most = number, gain
+    return chosen
+
+
+def _likely(state: Any, own: float) -> list[float]:
+    """The chances to live through LIFETIMES by what other functions tell, and by `own` times what
+    this one's own waves do."""
+    into, last = [0.0] * (3 * LIVES), -1
+    alive = [state[OTHERS + at] + own * state[ALIVE + at] for at in range(LIVES)]
+    gone = [state[OTHERS + LIVES + at] + own * state[DEAD + at] for at in range(LIVES)]
     pool(alive, gone, PRIOR_ALIVE, PRIOR_OF_OTHERS, into)
     for at in range(LIVES):
         into[at] = into[at] / into[LIVES + at]

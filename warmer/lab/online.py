@@ -10,12 +10,12 @@ from typing import Any
 import numba
 import numpy as np
 
-from warmer.fleet import evidence, gaps, hazard, interval, survival
+from warmer.fleet import evidence, gaps, hazard, interval, reading, survival
+from warmer.fleet.use_log import MOST_REPORTS
 from warmer.lab.compiled import compiled
 from warmer.lab.pool import advance, finish, logged, mark_run
 from warmer.lab.state import (
     LOOKS,
-    MOST_LINES,
     READS,
     REPLY_FIELDS,
     USE_AT,
@@ -38,7 +38,7 @@ FIRST_PLACES = 64
 
 def _compiled_module() -> dict[str, Any]:
     """The policy's functions, calling each other compiled; the modules do not change."""
-    modules = (survival, gaps, evidence, interval, hazard)
+    modules = (survival, gaps, evidence, interval, reading, hazard)
     names = {name: value for module in modules for name, value in vars(module).items()}
     for name, value in list(names.items()):
         if isinstance(value, FunctionType):
@@ -52,7 +52,7 @@ _begin, _hear, _read = _TWIN["begin"], _TWIN["hear"], _TWIN["read"]
 _choose, _plan, _read_due = _TWIN["choose"], _TWIN["plan"], _TWIN["read_due"]
 _lasting, _take, _share = _TWIN["lasting"], _TWIN["take"], _TWIN["share"]
 READ_AT, INFORMED = evidence.READ_AT, evidence.INFORMED
-LIVES, LIVES_END = evidence.ALIVE, evidence.DEAD + survival.COUNT
+LIVES, LIVES_END = evidence.ALIVE, evidence.ALIVE + evidence.TOLD
 STATE, LARGEST_WAVE = evidence.STATE, max(evidence.LEVELS)
 
 
@@ -103,8 +103,8 @@ def run_auto(
             _hear(states[at], clock[0] + now, replies, rows, economics)
         if hold > 0 or clock[3] == math.inf:
             mark_run(pool, runs, now)
-        together += states[at, LIVES:LIVES_END] - own
         look_at = _plan(states[at], clock[0] + now, economics) - clock[0]
+        together += states[at, LIVES:LIVES_END] - own
         heapq.heapreplace(queue, (max(min(look_at, now + clock[3]), now + 1e-3), at))
     for at in range(functions):
         pool = _served(pools, at, _of(everything, offsets, at), draws, end)
@@ -141,7 +141,7 @@ def _learn(
         ends = np.sort(uses[:, USE_AT] + uses[:, USE_BUSY])
         until = moment - clock[4]
         since = min(state[READ_AT], until)
-        if len(uses) == MOST_LINES:
+        if len(uses) == MOST_REPORTS:
             since = max(since, uses[0, USE_AT])  # those before were not read
         _take(state, (since, until), uses, ends, _lasting(state, economics))
     elif not first and _read_due(state, moment):

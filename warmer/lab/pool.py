@@ -17,6 +17,7 @@ import math
 
 import numpy as np
 
+from warmer.fleet.use_log import MOST_REPORTS
 from warmer.lab.compiled import compiled, inlined
 from warmer.lab.state import (
     BUSY,
@@ -29,7 +30,6 @@ from warmer.lab.state import (
     INVOCATIONS,
     LOG_LINES,
     LOG_LOOKS,
-    MOST_LINES,
     PINGS_BUSY,
     REQUEST_BILLED_MS,
     REQUEST_INIT,
@@ -240,7 +240,7 @@ def logged(pool: Pool, requests: Requests, until: float) -> Floats:
     """What the logs tell of requests that ended by `until`, and were not told of before.
 
     A row for each in the order of arrival, with columns as in `warmer.lab.state`; of more than
-    MOST_LINES the last ones, as far as a look at a log goes.
+    MOST_REPORTS the last ones, as far as a look at a log goes.
     """
     counts, times, services = pool.counts, requests.times, requests.services
     first, served = counts[UNTOLD], counts[CURSOR]
@@ -260,8 +260,8 @@ def logged(pool: Pool, requests: Requests, until: float) -> Floats:
         found += 1
     counts[UNTOLD] = running
     counts[LOG_LOOKS] += 1
-    counts[LOG_LINES] += min(found, MOST_LINES)
-    return rows[max(found - MOST_LINES, 0) : found]
+    counts[LOG_LINES] += min(found, MOST_REPORTS)
+    return rows[max(found - MOST_REPORTS, 0) : found]
 
 
 @compiled

@@ -11,6 +11,7 @@ import numpy as np
 
 from warmer.fleet.auto import Auto
 from warmer.fleet.policy import Heard, Hearing, IdleReset, Informed, Look, Policy, Sharing
+from warmer.fleet.use_log import MOST_REPORTS
 from warmer.fleet.uses import Use, Uses
 from warmer.lab.online import FIRST_PLACES, run_auto
 from warmer.lab.pool import advance, finish, logged, mark_run
@@ -18,7 +19,6 @@ from warmer.lab.scenario import Scenario
 from warmer.lab.state import (
     COUNTS,
     LOOKS,
-    MOST_LINES,
     READS,
     REPLY_AGE,
     REPLY_FIELDS,
@@ -223,7 +223,7 @@ class Simulation:
         until = self.origin + now - self._scenario.log_delay
         rows = logged(one.pool, one.requests, now - self._scenario.log_delay)
         since, one.logged_until = min(one.logged_until, until), until
-        if len(rows) == MOST_LINES:
+        if len(rows) == MOST_REPORTS:
             since = max(since, self.origin + rows[0, USE_AT])  # those before were not read
         return Uses(since, until, tuple(_use(row, self.origin) for row in rows.tolist()))
 

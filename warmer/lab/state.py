@@ -52,10 +52,6 @@ USE_FIELDS = 3
 # Of a request in Pool.waited, if it did not wait; and if the logs have told of it.
 NOT_COLD, TOLD = -1.0, -2.0
 
-MOST_LINES = 50_000
-"""Reports that a look at a log reads: five requests for 10,000 events each (CloudWatch Logs API
-reference, "FilterLogEvents")."""
-
 
 class Requests(NamedTuple):
     """One function's requests: when they come, and how long they run, in seconds, by time."""
