@@ -61,40 +61,36 @@ def test_a_wave_has_its_number_and_a_spare_and_the_first_a_probe(
     waves = [run(account, warmer, function) for _ in range(3)]
 
     assert all(probe["ended"] <= one["started"] for one in rest)
-    rounds = [rounds_of(first, rest, number + 1, number)]
+    rounds = rounds_of(first, rest, number + 1, number)
     known = {one["environment"] for one in (probe, *rest)}
     for wave, pings in waves:
-        rounds.append(rounds_of(wave, pings, number + 1, number))
+        rounds += rounds_of(wave, pings, number + 1, number)
         met = {one["environment"] for one in pings}
         assert wave["new"] == len(met - known)
         known |= met
-    assert min(rounds) == 1
+    assert any(held_together(pings) for pings in rounds)
     assert number <= len(known) <= number + 1
 
 
-def rounds_of(wave: dict[str, Any], pings: list[Any], size: int, environments: int) -> int:
-    """How many rounds of `size` pings a wave had; fails where a round had no reason.
+def rounds_of(
+    wave: dict[str, Any], pings: list[Any], size: int, environments: int
+) -> list[list[Any]]:
+    """The rounds of `size` pings that a wave had; fails where one was repeated without a reason.
 
-    One is repeated where fewer environments were met than are to be proven, as happens when this
-    machine keeps a ping waiting for longer than the others are held.
+    That is where fewer environments were met than are to be proven, as happens when this machine
+    keeps a ping waiting for longer than the others are held.
     """
     rounds = [pings[start : start + size] for start in range(0, len(pings), size)]
-    assert (wave["ok"], wave["rounds"]) == (True, len(rounds)), wave
-    assert len(rounds[-1]) == size
-    for before in rounds[:-1]:
-        assert len({one["environment"] for one in before}) < environments
-    overlapped(rounds[-1], environments)
-    return len(rounds)
+    met = [len({one["environment"] for one in pings}) for pings in rounds]
+    assert (wave["ok"], wave["rounds"], len(rounds[-1])) == (True, len(rounds), size), wave
+    assert max(met[:-1], default=0) < environments <= met[-1]
+    return rounds
 
 
-def overlapped(pings: list[Any], environments: int) -> None:
-    """Fails unless all but one were held together, and so many environments were met.
-
-    A spare beyond the number may be answered before another ping comes, and meet the same one.
-    """
-    spare, *held = sorted(pings, key=lambda one: float(one["duration_ms"]))
-    assert max(one["started"] for one in held) < min(one["ended"] for one in held), (spare, held)
-    assert len({one["environment"] for one in pings}) >= environments
+def held_together(pings: list[Any]) -> bool:
+    """Whether all but one, the spare, were in flight at one moment."""
+    _, *held = sorted(pings, key=lambda one: float(one["duration_ms"]))
+    return bool(max(one["started"] for one in held) < min(one["ended"] for one in held))
 
 
 @pytest.mark.parametrize("number", [2, 3])
@@ -106,11 +102,14 @@ def test_the_spare_of_a_policys_wave_is_one_of_its_number(account: Account, numb
     """
     function, _ = live(account, number)
 
+    together = False
     for runs in range(1, 4):
         warmer = account.warmer(TARGETS=of(function, number), POLICY=f"fixed:5x{number}")
         wave, (_, *pings) = run(account, warmer, function)
-        rounds_of(wave, pings, number, number)
+        rounds = rounds_of(wave, pings, number, number)
+        together = together or held_together(rounds[-1])
         assert wave["new"] == (number if runs == 1 else 0)
+    assert together
     alive = account.alive(function)["1"]
     simulated = Simulation(Fixed(5, number), Scenario(), 0.0, 300.0).function(
         Requests(np.empty(0), np.empty(0))
