@@ -270,3 +270,15 @@ def test_how_many_users_are_likely_to_be_busy_is_known_of_the_last_minute() -> N
     assert hazard._busy(state) == pytest.approx(state[evidence.RECENT])
     _tell(state, until=7300.0)
     assert hazard._busy(state) == pytest.approx(state[evidence.WORKED] / (7300.0 + 3600.0))
+
+
+def test_a_dear_cold_start_leaves_fewer_pings_to_users_who_may_be_busy() -> None:
+    """One too few of a wave forgets an environment, one too many makes another."""
+    minute = [(7140.0 + n / 1e3, 60.0, False) for n in range(4)]
+    state = _told(*minute)
+    found = []
+    for value in (1e-5, 1e-4, 1e-2):
+        state[evidence.VALUE] = value
+        found.append(hazard._spared(state, AUTO.figures))
+    assert found[0] == pytest.approx(4.0, rel=0.01)
+    assert found[0] > found[1] > found[2] >= hazard._mean_busy(state)

@@ -175,6 +175,7 @@ def _gain(
         known, lasts = max(known, moment), unused / gaps
         met = busy if top > 0 else _came(state, moment - unseen, moment, unused)
         total -= met * economics[INIT] * lasts
+        busy = min(_mean_busy(state), busy)  # later, nothing is known but the mean
         if told:
             total -= (wave + look) * lasts
         elif step == 0 and looked:
@@ -274,11 +275,23 @@ def _best_wave(state: Any, now: float, seconds: float, economics: Sequence[float
     return best
 
 
+def _mean_busy(state: Any) -> float:
+    """How many users had on average; where logs do not tell, as waves found."""
+    if state[INFORMED] > 0:
+        return float(state[WORKED] / (state[KNOWN] - state[BEGUN] + HOUR))
+    return float(state[BUSY])
+
+
 def _busy(state: Any) -> float:
     """How many environments users are likely to have when a wave is sent."""
-    if state[INFORMED] > 0:
-        return float(max(state[RECENT], state[WORKED] / (state[KNOWN] - state[BEGUN] + HOUR)))
-    return float(state[BUSY])
+    return max(float(state[RECENT]), _mean_busy(state))
+
+
+def _spared(state: Any, economics: Sequence[float]) -> float:
+    """How many of a wave's pings are left to users who are busy: by one too many an environment may
+    be forgotten, by one too few another is made. The dearer that is the more."""
+    part = 2.0 * economics[INIT] / (economics[INIT] + state[VALUE])
+    return max(float(state[RECENT]) * min(part, 1.0), _mean_busy(state))
 
 
 def choose(state: Any, now: float, economics: Sequence[float]) -> int:
@@ -298,7 +311,7 @@ def choose(state: Any, now: float, economics: Sequence[float]) -> int:
         state[BAND_WAVE + band] = now
     state[LARGEST] = max(state[LARGEST], float(size))
     if alive:
-        size = max(size - int(_busy(state)), 1)
+        size = max(size - int(_spared(state, economics)), 1)
     state[SPENT] += _price_of(size, economics)
     for at in range(SENTS - 1, 0, -1):
         state[SENT + at] = state[SENT + at - 1]
