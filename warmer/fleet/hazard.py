@@ -291,7 +291,7 @@ def _spared(state: Any, economics: Sequence[float]) -> float:
     """How many of a wave's pings are left to users who are busy: by one too many an environment may
     be forgotten, by one too few another is made. The dearer that is the more."""
     part = 2.0 * economics[INIT] / (economics[INIT] + state[VALUE])
-    return max(float(state[RECENT]) * min(part, 1.0), _mean_busy(state))
+    return float(max(state[RECENT] * min(part, 1.0), _mean_busy(state)))
 
 
 def choose(state: Any, now: float, economics: Sequence[float]) -> int:
