@@ -96,6 +96,7 @@ def test_a_lifetime_that_some_live_through_and_some_do_not_is_no_longer_tried() 
 def test_what_the_prior_has_for_the_best_is_tried_by_a_few_at_first() -> None:
     """Before any function has seen an environment live for so long."""
     assert _trial(({}, {})) == (600.0, True)
+    assert _trial(({}, {}), trying=5.0) == (300.0, False)
     assert _trial(({300.0: 5.0}, {}), trying=5.0) == (300.0, False)
 
 

@@ -37,6 +37,10 @@ MOST_OF_OTHERS = 8.0
 """What they tell counts for so many observations of one's own, at most: a function whose own say
 otherwise goes its own way."""
 
+FAILURES = 0.01
+"""What failed tries may have cost, as a part of all waves: an environment that was gone for another
+reason does not end them, and a T that is known is not asked for again and again."""
+
 LIKELY = 0.5
 """A lifetime that nobody has tried is tried if environments are more likely to live through it
 than not, by what is known of shorter ones and the prior."""
@@ -54,8 +58,11 @@ def interval(state: Any, economics: Sequence[float]) -> int:
     """The number of the interval to ping at; TRIAL says whether that is to try it."""
     if state[INTERVAL] == 0:
         best = _best_interval(state, economics)
-        chosen = _tried(state, best, economics)
-        state[TRIAL] = 1.0 if chosen > best or _outlived(state, chosen) == 0 else 0.0
+        known = best
+        while known > 0 and _outlived(state, known) == 0:
+            known -= 1
+        chosen = _tried(state, best, known, economics)
+        state[TRIAL] = 1.0 if chosen > known else 0.0
         state[INTERVAL] = 1.0 + chosen
     return int(state[INTERVAL]) - 1
 
@@ -111,8 +118,10 @@ def _best_interval(state: Any, economics: Sequence[float]) -> int:
     return best
 
 
-def _tried(state: Any, best: int, economics: Sequence[float]) -> int:
+def _tried(state: Any, best: int, known: int, economics: Sequence[float]) -> int:
     """The interval that is the best by what is known, or one that is longer than any known to do.
+
+    known: the longest up to the best that an environment has lived through.
 
     One is tried where what it would save, over as many waves as there have been, is more than the
     INITs at risk, of those functions too that are trying one now: they have not told yet. So at
@@ -122,13 +131,12 @@ def _tried(state: Any, best: int, economics: Sequence[float]) -> int:
     trying = state[OTHERS_TRYING]
     each, likely, lived = _each(state, economics), _likely(state, 1.0), _outlived(state, 0)
     risked = max(state[BEFORE_SIZE], 1.0) * economics[INIT] * (1.0 + trying)
-    known = best
-    while known > 0 and _outlived(state, known) == 0:
-        known -= 1
-    chosen, most = best if trying == 0 else known, 0.0
+    chosen, most, gone = best if trying == 0 else known, 0.0, 0.0
     for number in range(known + 1, LIVES):
-        if number > best and _gone(state, number) > 0 and _outlived(state, number) > 0:
-            break  # some live for longer, some do not: that is no question any more
+        if number > best:
+            gone += _gone(state, number)
+            if gone * economics[INIT] > FAILURES * lived * each:
+                break
         saved = lived * each * (1.0 - INTERVALS[known] / INTERVALS[number])
         gain = likely[number] * saved - (1.0 - likely[number]) * risked
         if gain > most:
