@@ -29,8 +29,8 @@ BANDS = len(LEVELS) - 1
 LAYOUT, BEGUN, KNOWN, LAST_USE, READ_AT, VALUE, SPENT, REQUESTS = 0, 1, 2, 3, 4, 5, 6, 7
 COLDS, ASK_AT, APPOINTED, BEFORE, BEFORE_SIZE, COVERED, BUSY, LARGEST = 8, 9, 10, 11, 12, 13, 14, 15
 SUSPECT, INTERVAL, LOGGED, INFORMED, TOP, WORKED = 16, 17, 18, 19, 20, 21
-SUSPECT_AT, LONGEST, TRIAL, RECENT = 22, 23, 24, 25
-ALIVE = RECENT + 1
+SUSPECT_AT, LONGEST, TRIAL, RECENT, SUSPECT_FROM = 22, 23, 24, 25, 26
+ALIVE = SUSPECT_FROM + 1
 DEAD = ALIVE + LIVES
 TRYING = DEAD + LIVES  # whether a longer interval is tried
 SENT = TRYING + 1
@@ -73,6 +73,10 @@ UNREAD = 60.0
 """Where what a look at the logs tells begins so much later than the last one's ended (seconds),
 users may have come between. Another process begins after its predecessor's last wave, that is, some
 seconds later."""
+
+RUN_AHEAD = 60.0
+"""A wave is sent up to so many seconds before the moment for which the policy was asked: at the
+last run before that (`warmer.fleet.guidance`)."""
 
 FEW = 60.0
 """So few requests between two pings are unlikely to have kept the environment from either."""
@@ -177,7 +181,7 @@ def _learn_lifetime(
         return
     if informed:
         if 2 * fresh > rows:
-            _suspect(state, at - before, at)
+            _suspect(state, at - before, (at - RUN_AHEAD, at))
     elif rows == 1 and fresh == 1:
         state[SUSPECT] = at - before
     elif 2 * fresh > rows:  # users may have had some of a larger wave's
@@ -188,20 +192,23 @@ def _learn_lifetime(
             _count(state, DEAD, born - before, False)
 
 
-def _suspect(state: Any, seconds: float, moment: float) -> None:
-    """An environment was gone after so many seconds, or busy with a request not yet logged."""
+def _suspect(state: Any, seconds: float, when: tuple[float, float]) -> None:
+    """An environment was gone after so many seconds, or busy with a request not yet logged.
+
+    when: between which moments that was found.
+    """
     if state[SUSPECT] == 0:
         state[SUSPECT] = seconds
-        state[SUSPECT_AT] = moment
+        state[SUSPECT_FROM], state[SUSPECT_AT] = when
 
 
 def _cleared(state: Any, uses: Any, until: float) -> None:
     """What was suspected is known once the logs are later than the longest request would be."""
     if state[SUSPECT] == 0:
         return
-    moment = state[SUSPECT_AT]
+    since, moment = state[SUSPECT_FROM], state[SUSPECT_AT]
     for index in range(len(uses)):
-        if uses[index][0] < moment < uses[index][0] + uses[index][1]:
+        if uses[index][0] < moment and uses[index][0] + uses[index][1] > since:
             state[SUSPECT] = 0.0
             return
     if until > moment + state[LONGEST]:
@@ -362,6 +369,6 @@ def _lived(state: Any, moment: float, cold: bool) -> None:
     if moment - touched <= SHORTEST:
         return
     if cold:
-        _suspect(state, moment - touched, moment)
+        _suspect(state, moment - touched, (moment, moment))
     else:
         _count(state, ALIVE, moment - touched, True)
