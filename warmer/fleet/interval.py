@@ -58,11 +58,8 @@ def interval(state: Any, economics: Sequence[float]) -> int:
     """The number of the interval to ping at; TRIAL says whether that is to try it."""
     if state[INTERVAL] == 0:
         best = _best_interval(state, economics)
-        known = best
-        while known > 0 and _outlived(state, known) == 0:
-            known -= 1
-        chosen = _tried(state, best, known, economics)
-        state[TRIAL] = 1.0 if chosen > known else 0.0
+        chosen = _tried(state, best, economics)
+        state[TRIAL] = 1.0 if chosen > best else 0.0
         state[INTERVAL] = 1.0 + chosen
     return int(state[INTERVAL]) - 1
 
@@ -118,26 +115,21 @@ def _best_interval(state: Any, economics: Sequence[float]) -> int:
     return best
 
 
-def _tried(state: Any, best: int, known: int, economics: Sequence[float]) -> int:
-    """The interval that is the best by what is known, or one that is longer than any known to do.
-
-    known: the longest up to the best that an environment has lived through.
+def _tried(state: Any, best: int, economics: Sequence[float]) -> int:
+    """The interval that is the best by what is known, or one that is longer than that.
 
     One is tried where what it would save, over as many waves as there have been, is more than the
     INITs at risk, of those functions too that are trying one now: they have not told yet. So at
-    first a few try it. Where others are trying, a best one that nobody has lived through yet is
-    tried by the same rule.
+    first a few try it.
     """
-    trying = state[OTHERS_TRYING]
     each, likely, lived = _each(state, economics), _likely(state, 1.0), _outlived(state, 0)
-    risked = max(state[BEFORE_SIZE], 1.0) * economics[INIT] * (1.0 + trying)
-    chosen, most, gone = best if trying == 0 else known, 0.0, 0.0
-    for number in range(known + 1, LIVES):
-        if number > best:
-            gone += _gone(state, number)
-            if gone * economics[INIT] > FAILURES * lived * each:
-                break
-        saved = lived * each * (1.0 - INTERVALS[known] / INTERVALS[number])
+    risked = max(state[BEFORE_SIZE], 1.0) * economics[INIT] * (1.0 + state[OTHERS_TRYING])
+    chosen, most, gone = best, 0.0, 0.0
+    for number in range(best + 1, LIVES):
+        gone += _gone(state, number)
+        if gone * economics[INIT] > FAILURES * lived * each:
+            break
+        saved = lived * each * (1.0 - INTERVALS[best] / INTERVALS[number])
         gain = likely[number] * saved - (1.0 - likely[number]) * risked
         if gain > most:
             chosen, most = number, gain
