@@ -135,7 +135,7 @@ if SETTINGS.policy:
     policy = policy_from_text(SETTINGS.policy)
     UPKEEP.guidance = Guidance(SETTINGS.policy, policy, METRICS)
     if SETTINGS.uses == "logs" and not policy.timed:
-        from warmer.aws.logs import LogReader
+        from warmer.aws.log_reader import LogReader
         from warmer.fleet.use_log import UseLog
 
         logs = LogReader()

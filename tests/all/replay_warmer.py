@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from handlers import warm
-from warmer.aws.logs import Filtered, LogReader
+from warmer.aws.log_reader import Filtered, LogReader
 from warmer.fleet.guidance import Guidance
 from warmer.fleet.policy import policy_from_text
 from warmer.fleet.report import WaveReport

@@ -18,14 +18,29 @@ def test_a_look_is_a_run_that_moves_its_schedule() -> None:
     assert one.weighed(Economics.of()).look == pytest.approx(each)
 
 
-def test_functions_share_a_run_and_read_their_logs_side_by_side() -> None:
-    """As many at once as the warmer reads."""
+def test_functions_share_a_run_and_a_log_group() -> None:
+    """Which is read once for all of them."""
     alone, many = (RunPrice(functions=n).weighed(Economics.of()) for n in (1, 100))
 
     assert many.look == pytest.approx(alone.look / 100)
-    assert many.log_look == pytest.approx(alone.log_look / ABREAST)
+    assert many.log_look == pytest.approx(alone.log_look / 100)
     line = RunPrice().waves_log()  # in which a run tells of all its waves
     assert many.ping == pytest.approx(alone.ping - line * 99 / 100)
+
+
+def test_log_groups_are_read_side_by_side() -> None:
+    """As many at once as the warmer reads."""
+    alone = RunPrice().weighed(Economics.of()).log_look
+    own = RunPrice(functions=100, log_groups=100).weighed(Economics.of()).log_look
+    few = RunPrice(functions=100, log_groups=ABREAST).weighed(Economics.of()).log_look
+    assert own == pytest.approx(alone / ABREAST)
+    assert few == pytest.approx(alone / 100)
+
+
+def test_a_report_that_was_read_before_costs_less() -> None:
+    """It is only found to be that."""
+    price = RunPrice(log_ms=10.0, log_line_ms=0.1, log_again_ms=0.02, memory_mb=1024)
+    assert price.log_reads(2, 100, 50) == pytest.approx(0.031 * PRICES.gb_second)
 
 
 def test_what_finds_no_room_in_the_schedules_input_is_paid_for() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fleet.situations import NOON
-from warmer.aws.logs import Filtered, FilteredEvent
+from warmer.aws.log_reader import Filtered, FilteredEvent
 from warmer.errors import ServiceError
 from warmer.fleet.use_log import (
     ABREAST,

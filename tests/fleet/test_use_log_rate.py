@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.fleet.situations import NOON
 from tests.fleet.test_use_log import DIGITS, Logs, line, look, moments
-from warmer.aws.logs import FilteredEvent
+from warmer.aws.log_reader import FilteredEvent
 from warmer.fleet import use_log
+from warmer.fleet.kept_reports import MOST_KEPT
 from warmer.fleet.use_log import (
     FARTHEST_SECONDS,
     LEAST_SECONDS,
@@ -28,6 +29,7 @@ HOUR = 3600.0
 GROUP = "shared"
 OTHER = DIGITS._replace(key="other:7", function="other", group=GROUP)
 SHARED = DIGITS._replace(group=GROUP)
+SHARED_STREAM = "2026/11/23/digits[7][" + "0a" * 16 + "]"
 OTHER_STREAM = "2026/11/23/other[7][" + "0b" * 16 + "]"
 
 
@@ -125,14 +127,12 @@ def test_a_group_of_several_functions_is_read_by_the_rate_of_all() -> None:
     assert found[SHARED.key].uses.since == pytest.approx(worth, abs=1.0)
     found = look(log, NOON + HOUR + 60, SHARED, OTHER)
 
-    assert [found[one.key].uses.since for one in (SHARED, OTHER)] == [
-        NOON + HOUR - SETTLE_SECONDS,
-        NOON - SETTLE_SECONDS,
-    ]
+    assert found[SHARED.key].uses.since == NOON + HOUR - SETTLE_SECONDS
+    assert found[OTHER.key].uses.since == pytest.approx(worth, abs=1.0)
 
 
 def test_a_version_that_is_looked_at_often_is_told_nothing_twice_for_one_that_is_not() -> None:
-    """Their group is read back to the last look at the other one."""
+    """Their group is read on from where it was, and what is the other's is kept for it."""
     logs = Logs()
     log = UseLog(logs)
     look(log, NOON, SHARED, OTHER)
@@ -141,11 +141,44 @@ def test_a_version_that_is_looked_at_often_is_told_nothing_twice_for_one_that_is
     for minute in range(60):
         at = NOON + minute * 60
         logs.write(at, line(f"m{minute}", 0.0), f"2026/11/23/digits[7][{ids}]", GROUP)
+        logs.write(at, line(f"o{minute}", 0.0), OTHER_STREAM, GROUP)
         told += moments(look(log, at + 60, SHARED), SHARED.key)
-    told += moments(look(log, NOON + HOUR + 60, SHARED, OTHER), SHARED.key)
+    found = look(log, NOON + HOUR + 60, SHARED, OTHER)
+    told += moments(found, SHARED.key)
 
-    assert logs.asked[-1][1] == NOON - SETTLE_SECONDS - OVERLAP_SECONDS
+    assert logs.asked[-1][1] == NOON + HOUR - SETTLE_SECONDS - OVERLAP_SECONDS
     assert told == [minute * 60 for minute in range(60)]
+    assert moments(found, OTHER.key) == told
+    assert found[OTHER.key].uses.since == NOON - SETTLE_SECONDS
+
+
+def test_of_what_waits_for_a_look_the_latest_is_kept() -> None:
+    """Before that, nothing is said of it."""
+    logs = Logs()
+    log = UseLog(logs)
+    look(log, NOON, SHARED, OTHER)
+    for number in range(MOST_KEPT + 100):
+        logs.write(NOON + number / 10, line(f"o{number}", 0.0), OTHER_STREAM, GROUP)
+    look(log, NOON + HOUR / 2, SHARED)
+    found = look(log, NOON + HOUR, SHARED, OTHER)[OTHER.key]
+
+    assert len(found.uses.requests) == MOST_KEPT
+    assert found.uses.since == found.uses.requests[0].at == NOON + 10
+
+
+def test_for_a_version_that_is_new_a_group_is_read_back() -> None:
+    """The others are told nothing again."""
+    logs = Logs()
+    log = UseLog(logs)
+    for number in range(60):
+        logs.write(NOON - HOUR + 60 * number, line(f"s{number}", 0.0), SHARED_STREAM, GROUP)
+        logs.write(NOON - HOUR + 60 * number, line(f"o{number}", 0.0), OTHER_STREAM, GROUP)
+    first = look(log, NOON, SHARED._replace(since=float("-inf")))
+    found = look(log, NOON + 60, SHARED, OTHER._replace(since=float("-inf")))
+
+    assert len(moments(first, SHARED.key)) == 59
+    assert len(moments(found, OTHER.key)) == 58
+    assert moments(found, SHARED.key) == []
 
 
 def test_pings_in_a_stretch_that_is_not_read_are_not_missed() -> None:

@@ -13,7 +13,7 @@ from tests.fleet.test_in_the_cloud import DECORATED, Account, package, running, 
 from tests.fleet.test_use_log import line
 from warmer.aws import LambdaInvoker
 from warmer.aws.functions import FunctionSettings
-from warmer.aws.logs import LogReader
+from warmer.aws.log_reader import LogReader
 from warmer.fleet import Target, WaveReport
 from warmer.fleet.discovery import TargetSources
 from warmer.fleet.guidance import Guidance

@@ -16,7 +16,7 @@ from warmer.lab.distribution import Distribution
 from warmer.lab.placement import Placement
 from warmer.lab.pool import advance, logged
 from warmer.lab.scenario import Scenario, UsesFrom
-from warmer.lab.state import LOG_LINES, USE_AT, USE_BUSY, USE_COLD, Floats, Requests, new_pool
+from warmer.lab.state import USE_AT, USE_BUSY, USE_COLD, Floats, Requests, new_pool
 from warmer.lab.trace import Arrivals, Trace
 
 SCENARIO = Scenario()
@@ -97,4 +97,3 @@ def test_logs_tell_each_request_once_when_it_has_ended() -> None:
     assert early[0].tolist() == [10.0, pytest.approx(1.8), 1.0]
     assert late[0, USE_COLD] == 0
     assert late[0, USE_BUSY] == 100.0
-    assert pool.counts[LOG_LINES] == 3

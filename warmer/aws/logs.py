@@ -1,20 +1,14 @@
-"""What functions have logged, in CloudWatch Logs. Reading it by FilterLogEvents costs nothing.
-
-(CloudWatch pricing page: logs are paid for as they are taken in, kept, and scanned by Logs
-Insights.) An account may ask five times a second in a region, which cannot be raised (AWS re:Post,
-"How do I determine throttling in my CloudWatch logs?").
-"""
+"""What functions have logged, in CloudWatch Logs, for whoever asks now and then."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from warmer.aws.service import Service
 from warmer.errors import ConfigurationError, ServiceError
 
-__all__ = ["FUNCTION_GROUPS", "Filtered", "FilteredEvent", "FunctionLogs", "LogEvent", "LogReader"]
+__all__ = ["FUNCTION_GROUPS", "FunctionLogs", "LogEvent"]
 
 FUNCTION_GROUPS = "/aws/lambda/"
 """What the names of functions' log groups begin with, unless they are given another."""
@@ -27,70 +21,6 @@ class LogEvent(NamedTuple):
 
     at: float
     message: str
-
-
-class FilteredEvent(NamedTuple):
-    """A log event that matched: its id, unique in its group, Unix seconds, stream and text."""
-
-    id: str
-    at: float
-    stream: str
-    message: str
-
-
-class Filtered(NamedTuple):
-    """What was found, by time, in so many `requests`; `complete`: it is all that matches."""
-
-    events: tuple[FilteredEvent, ...]
-    complete: bool
-    requests: int
-
-
-class LogReader:
-    """Reads any log group, so far as a caller has time for; refused, it asks nothing twice.
-
-    `region` and `endpoint_url` default to what boto3 finds.
-    """
-
-    def __init__(self, *, region: str | None = None, endpoint_url: str | None = None) -> None:
-        self._service = Service("logs", region=region, endpoint_url=endpoint_url, attempts=1)
-
-    def prepare(self) -> None:
-        """Make the client now. Raises ConfigurationError."""
-        self._service.prepare()
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._service.close()
-
-    def matching(
-        self, group: str, start: float, pattern: str, *, requests: int, deadline: float
-    ) -> Filtered:
-        """Events since `start` (Unix seconds) that match a filter pattern: FilterLogEvents.
-
-        It comes in pages of at most 1 MB, some of them empty, each of which takes a request: no
-        more than `requests`, at least one, and none after `deadline` (monotonic seconds). Raises
-        ServiceError, whose code is ThrottlingException where the account asks too often.
-        """
-        request: dict[str, object] = {
-            "logGroupName": group,
-            "startTime": max(int(start * 1000), 0),
-            "filterPattern": pattern,
-        }
-        found: list[FilteredEvent] = []
-        for asked in range(1, requests + 1):
-            answer = self._service.ask("filter_log_events", "logs:FilterLogEvents", **request)
-            found += [_event(event) for event in answer.get("events", ())]
-            token = answer.get("nextToken")
-            if not token or asked == requests or time.monotonic() >= deadline:
-                break
-            request["nextToken"] = token
-        return Filtered(tuple(found), not token, asked)
-
-
-def _event(event: dict[str, Any]) -> FilteredEvent:
-    at = event["timestamp"] / 1000
-    return FilteredEvent(event["eventId"], at, event["logStreamName"], event["message"])
 
 
 class FunctionLogs:

@@ -11,9 +11,9 @@ from warmer.errors import ServiceError
 if TYPE_CHECKING:
     from typing import Any
 
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError
 
-__all__ = ["Service"]
+__all__ = ["ANSWER_TIMEOUT_SECONDS", "Service", "no_answer", "refused"]
 
 ANSWER_TIMEOUT_SECONDS = 5.0
 """The longest silence of a service. These are small questions: who waits longer has a problem."""
@@ -76,21 +76,24 @@ class Service:
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**request)
         except ClientError as error:
-            raise _refusal(operation, permission, error) from error
+            said = error.response.get("Error", {})
+            code, message = said.get("Code", ""), said.get("Message", "")
+            raise refused(operation, permission, code, message) from error
         except BotoCoreError as error:
-            raise self._failure(operation, error) from error
+            raise no_answer(operation, self.name, error) from error
         return answer
 
-    def _failure(self, operation: str, error: BotoCoreError) -> ServiceError:
-        return ServiceError(
-            f"{operation} of {self.name} brought no answer; from a VPC it needs a NAT gateway or an"
-            f" interface endpoint for {self.name} ({error})"
-        )
+
+def no_answer(operation: str, service: str, error: BotoCoreError) -> ServiceError:
+    """The error for a service that could not be reached, or said nothing."""
+    return ServiceError(
+        f"{operation} of {service} brought no answer; from a VPC it needs a NAT gateway or an"
+        f" interface endpoint for {service} ({error})"
+    )
 
 
-def _refusal(operation: str, permission: str, error: ClientError) -> ServiceError:
-    said = error.response.get("Error", {})
-    code, message = said.get("Code", ""), said.get("Message", "")
+def refused(operation: str, permission: str, code: str, message: str) -> ServiceError:
+    """The error for an answer that is one, by its code; `permission` is what it takes."""
     if code in ACCESS_CODES or code == "AccessDenied":
         return ServiceError(
             f"{operation} is not allowed: the role needs {permission} ({code}: {message})", code

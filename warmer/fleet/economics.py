@@ -19,9 +19,8 @@ RUN_MS = 100.0
 RUN_MEMORY_MB = 1024
 
 LOG_MS = 30.0
-LOG_LINE_MS = 0.02
-"""What reading a function's reports adds to a run, and what each report adds to that: assumptions,
-to be replaced by REPORT lines of the warmer's own."""
+"""What reading a function's log adds to a run: an assumption, to be replaced by REPORT lines of the
+warmer's own."""
 
 
 @dataclass(frozen=True, kw_only=True)

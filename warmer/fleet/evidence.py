@@ -78,6 +78,10 @@ RUN_AHEAD = 60.0
 """A wave is sent up to so many seconds before the moment for which the policy was asked: at the
 last run before that (`warmer.fleet.guidance`)."""
 
+NEWS = 0.05
+"""By so great a part observations have to be more than they were, for an interval to be asked for
+anew: that costs more than all else that a wave does to what is known."""
+
 FEW = 60.0
 """So few requests between two pings are unlikely to have kept the environment from either."""
 
@@ -102,11 +106,18 @@ def begin(state: Any, now: float, economics: Sequence[float]) -> None:
 
 
 def share(state: Any, others: Sequence[float]) -> None:
-    """Take in what other functions of the same warmer tell of T: observations by bucket."""
+    """Take in what other functions of the same warmer tell of T: observations by bucket.
+
+    Where all are nearly as many as they were, that is nothing new.
+    """
+    news = False
     for at in range(TOLD):
-        if others[at] != state[OTHERS + at]:
+        was = state[OTHERS + at]
+        news = news or abs(others[at] - was) > NEWS * was
+    if news:
+        for at in range(TOLD):
             state[OTHERS + at] = others[at]
-            state[INTERVAL] = 0.0
+        state[INTERVAL] = 0.0
 
 
 def _paused(state: Any, band: int, seconds: float, often: float) -> None:
@@ -151,12 +162,18 @@ def hear(state: Any, at: float, replies: Any, rows: int, economics: Sequence[flo
         if requests > 1:
             _paused(state, 0, 0.0, min(requests - 1.0, 20.0))
         _use(state, at - ago)
-    state[BEFORE] = at
-    state[BEFORE_SIZE] = float(rows)
-    state[INTERVAL] = 0.0  # by what is known, and by what a wave puts at risk
+    _sent(state, at, rows)
     if state[INFORMED] == 0:
         state[REQUESTS] += requests
     state[KNOWN] = max(state[KNOWN], at)
+
+
+def _sent(state: Any, at: float, rows: int) -> None:
+    """The last wave was sent at that moment, with so many pings."""
+    state[BEFORE] = at
+    if rows != state[BEFORE_SIZE]:
+        state[BEFORE_SIZE] = float(rows)
+        state[INTERVAL] = 0.0  # which depends on what a wave puts at risk, too
 
 
 def _learn_lifetime(
@@ -220,8 +237,10 @@ def _count(state: Any, first: int, seconds: float, survived: bool) -> None:
     """One more observation of a pause; 0 seconds are none."""
     number = bucket(seconds, survived) if seconds > 0 else -1
     if number >= 0:
+        many = state[first + number] * NEWS
         state[first + number] += 1.0
-        state[INTERVAL] = 0.0
+        if not survived or many < 1.0 or int(many) < int(state[first + number] * NEWS):
+            state[INTERVAL] = 0.0  # one of many that lived tells nothing new
 
 
 def _own(state: Any, minute: float) -> float:

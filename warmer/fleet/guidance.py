@@ -78,7 +78,7 @@ class Guidance:
 
     metrics: None where CloudWatch is never to be asked; a policy then sees a history without use.
     use_log: None where no logs are to be read.
-    functions: how many share a run and its costs.
+    functions: how many share a run and its costs. log_groups: how many of these have their logs.
     reads, problems, notes: metrics read, what went wrong, and which logs could not be read and why,
     of the run that `begin` began.
     """
@@ -88,6 +88,7 @@ class Guidance:
     metrics: Metrics | None = None
     use_log: UseLog | None = None
     functions: int = 1
+    log_groups: int = 1
     reads: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -113,6 +114,7 @@ class Guidance:
                 self._tell(one, self._remembered(one))
         if self.use_log is None or not isinstance(self.policy, Informed):
             return
+        self.log_groups = max(len({_group_of(subject) for subject in subjects}), 1)
         wanted = []
         for subject in subjects:
             remembered = self._remembered(subject)
@@ -188,7 +190,8 @@ class Guidance:
         where it weighs any."""
         policy = self.policy
         if hasattr(policy, "economics"):
-            prices = _economics(subject.known.memory_mb or MEMORY_MB, self.functions)
+            memory_mb = subject.known.memory_mb or MEMORY_MB
+            prices = _economics(memory_mb, self.functions, self.log_groups)
             weighing: Any = policy  # a dataclass, as all policies are
             policy = replace(weighing, economics=prices)
         own = self._told.get(subject.key, [0.0] * len(self._together))
@@ -305,11 +308,12 @@ def inherited(remembered: Mapping[str, float]) -> dict[str, float]:
 
 
 @lru_cache(maxsize=64)
-def _economics(memory_mb: int, functions: int) -> Economics:
+def _economics(memory_mb: int, functions: int, log_groups: int) -> Economics:
     from warmer.fleet.economics import Economics
     from warmer.fleet.run_price import RunPrice
 
-    return RunPrice(functions=functions).weighed(Economics.of(memory_mb=memory_mb))
+    price = RunPrice(functions=functions, log_groups=log_groups)
+    return price.weighed(Economics.of(memory_mb=memory_mb))
 
 
 def _version_of(subject: Subject) -> str:

@@ -32,8 +32,9 @@ MOVE_MS = 25.0
 """UpdateSchedule, with which a run sets when the next one is."""
 
 LOG_MS = 35.0
-LOG_LINE_MS = 0.035
-"""What reading a function's reports adds to a run, and what each report adds to that."""
+LOG_LINE_MS, LOG_AGAIN_MS = 0.018, 0.006
+"""What reading a log group adds to a run, and each report in there that is new, or was read before:
+the processor's time of reading 4,000 (5 and 1.6 us each) at the 0.29 processors of 512 MB."""
 
 ABREAST = 4
 """How many logs are read at once (`warmer.fleet.use_log`)."""
@@ -50,16 +51,19 @@ KEPT_A_DAY = 4.0
 class RunPrice:
     """Prices of a run that looks after `functions` at once; 1 is a warmer for one function alone.
 
-    run_ms, move_ms, log_ms, log_line_ms: billed for a run, for setting the next one, for reading a
-    function's log, and for each report in there. memory_mb: of the warmer.
+    log_groups: how many log groups these log to. run_ms, move_ms, log_ms, log_line_ms: billed for a
+    run, for setting the next one, for reading a log group, and for each report in there;
+    log_again_ms for one that was read before. memory_mb: of the warmer.
     """
 
     prices: Prices = PRICES
     functions: float = 1.0
+    log_groups: float = 1.0
     run_ms: float = RUN_MS
     move_ms: float = MOVE_MS
     log_ms: float = LOG_MS
     log_line_ms: float = LOG_LINE_MS
+    log_again_ms: float = LOG_AGAIN_MS
     memory_mb: int = MEMORY_MB
 
     def run(self, *, moves: bool) -> float:
@@ -83,11 +87,10 @@ class RunPrice:
         """Dollars for what a ping logs."""
         return self.prices.logs(PING_LOG_BYTES)
 
-    def log_looks(self, looks: float, lines: float, looks_a_run: float) -> float:
-        """Dollars for reading logs, side by side where a run reads several."""
-        abreast = min(max(looks_a_run, 1.0), ABREAST)
-        billed_ms = looks * self.log_ms / abreast + lines * self.log_line_ms
-        return self.prices.log_look(billed_ms, self.memory_mb, int(looks))
+    def log_reads(self, reads: float, lines: float = 0.0, again: float = 0.0) -> float:
+        """Dollars for reading log groups so often, and so many reports, some of them again."""
+        billed_ms = reads * self.log_ms + lines * self.log_line_ms + again * self.log_again_ms
+        return self.prices.log_look(billed_ms, self.memory_mb, int(reads))
 
     def memory_day(self) -> float:
         """Dollars a day for what is remembered of one function beyond a schedule's input."""
@@ -100,5 +103,5 @@ class RunPrice:
             economics,
             ping=economics.ping + self.wave_log() + self.waves_log() / self.functions,
             look=(self.run(moves=True) + self.run_log()) / self.functions,
-            log_look=self.log_looks(1, 0, self.functions),
+            log_look=self.log_reads(1) * max(self.log_groups / ABREAST, 1.0) / self.functions,
         )

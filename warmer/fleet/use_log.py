@@ -1,10 +1,11 @@
 """Users' requests of many versions, read from their functions' logs, with nothing told twice.
 
-Each log group is read once a run, whoever shares it, a little further back than last time, since
-lines may come late; several are read side by side. Of a busy one only the latest reports are read,
-as many as are worth it by the rate at which they came last time. The warmer's own pings are in
-there too, and known by their request ids; those of another process of the warmer are not, nor are
-pings by hand, which count as users'.
+Each log group is read once a run, whoever shares it, from a little before where it was read to last
+time, since lines may come late; what it has of versions that are not looked at in this run is kept
+for them (`warmer.fleet.kept_reports`). Several are read side by side. Of a busy one only the latest
+reports are read, as many as are worth it by the rate at which they came last time. The warmer's own
+pings are in there too, and known by their request ids; those of another process of the warmer are
+not, nor are pings by hand, which count as users'.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from warmer.errors import ServiceError
-from warmer.fleet.uses import Report, Use, Uses, report_from_line, source_of_stream, use_of
+from warmer.fleet.kept_reports import KeptReports
+from warmer.fleet.uses import Use, Uses, use_of
 
 if TYPE_CHECKING:
-    from warmer.aws.logs import Filtered, FilteredEvent
+    from warmer.aws.log_reader import Filtered
 
 __all__ = ["MOST_REPORTS", "PATTERN", "Looked", "Reader", "UseLog", "Wanted"]
 
@@ -75,7 +77,7 @@ NOT_FOUND = "ResourceNotFoundException"
 
 
 class Reader(Protocol):
-    """As `warmer.aws.logs.LogReader`."""
+    """As `warmer.aws.log_reader.LogReader`."""
 
     def matching(
         self, group: str, start: float, pattern: str, *, requests: int, deadline: float
@@ -102,16 +104,6 @@ class Looked(NamedTuple):
     reports: int
     pings: int
     missing: bool
-
-
-class _Reported(NamedTuple):
-    """A report in a log."""
-
-    id: str
-    ended_at: float
-    function: str
-    version: str
-    report: Report
 
 
 @dataclass
@@ -151,6 +143,7 @@ class UseLog:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._known: dict[str, _Known] = {}
+        self._kept: dict[str, KeptReports] = {}
         self._rates: dict[str, float] = {}
         self._strays: dict[str, float] = {}
         self._refused: dict[str, tuple[float, str]] = {}
@@ -188,18 +181,15 @@ class UseLog:
         oldest = sorted(groups, key=lambda group: min(one.since for one in groups[group]))
         for first in range(0, len(oldest), ABREAST):
             starts = {
-                group: self._start(group, min(one.since for one in groups[group]), now)
+                group: self._start(group, groups[group], now)
                 for group in oldest[first : first + ABREAST]
             }
             for group, answer in self._read(starts, now, deadline).items():
-                start, read_to = starts[group], _read_to(answer, starts[group], now)
-                if read_to > start:
-                    self._rates[group] = len(answer.events) / (read_to - start)
-                until = min(now - SETTLE_SECONDS, read_to)
-                reports = _reports(answer.events)
+                self._keep(group, groups[group], (starts[group], now), answer)
                 for one in groups[group]:
-                    found[one.key] = self._new(one, start, reports, max(until, one.since, start))
+                    found[one.key] = self._new(one)
                     self._known[one.key].behind = not answer.complete
+                self._kept[group].trim(now - 2 * OVERLAP_SECONDS - SETTLE_SECONDS)
         return found
 
     def reports(self, one: Wanted, now: float) -> list[Use] | None:
@@ -211,7 +201,10 @@ class UseLog:
         if not answer.complete:
             self.notes.append(f"the log group {one.group} has more than could be read")
             return None
-        return [use_of(seen.report, seen.ended_at) for seen in _of(one, _reports(answer.events))]
+        alone = KeptReports()
+        alone.listen(one.key, one.function, one.version, one.since)
+        alone.add(answer.events, one.since, now)
+        return [use_of(seen.report, seen.ended_at) for seen in alone.take(one.key)]
 
     def _since(self, one: Wanted, now: float) -> float:
         known = self._known.get(one.key)
@@ -219,11 +212,32 @@ class UseLog:
         first = since == -inf or (known is not None and known.behind)
         return max(since, now - (FARTHEST_SECONDS if first else LONGEST_SECONDS))
 
-    def _start(self, group: str, since: float, now: float) -> float:
-        """From when on a group is read: what is new since then, but no more than is worth it."""
+    def _start(self, group: str, wanted: Sequence[Wanted], now: float) -> float:
+        """From when on a group is read: on from where it was, or from where somebody wants it who
+        has not been asked for before, but no more than is worth it."""
+        kept = self._kept.setdefault(group, KeptReports())
+        sinces = [one.since for one in wanted if one.key not in kept]
+        if kept.until > -inf:
+            farthest = FARTHEST_SECONDS if kept.behind else LONGEST_SECONDS
+            sinces.append(max(kept.until, now - farthest))
+        since = min(sinces)
         rate = self._rates.get(group, 0.0)
         worth = now - MOST_REPORTS / rate if rate > 0 else -inf
         return max(since - OVERLAP_SECONDS, min(worth, now - LEAST_SECONDS))
+
+    def _keep(
+        self, group: str, wanted: Sequence[Wanted], when: tuple[float, float], answer: Filtered
+    ) -> None:
+        """Take in what a group has; when: from when on, and up to now."""
+        start, now = when
+        kept, read_to = self._kept[group], _read_to(answer, start, now)
+        if read_to > start:
+            self._rates[group] = len(answer.events) / (read_to - start)
+        for one in wanted:
+            if one.key not in kept:
+                kept.listen(one.key, one.function, one.version, start)
+        kept.add(answer.events, start, min(now - SETTLE_SECONDS, read_to))
+        kept.behind = not answer.complete
 
     def _read(
         self, starts: Mapping[str, float], now: float, deadline: float
@@ -276,16 +290,18 @@ class UseLog:
         if not error.code:
             self._halt = "there was no answer for another"
 
-    def _new(self, one: Wanted, start: float, reports: Sequence[_Reported], until: float) -> Looked:
-        """What of all reports in a group since `start` is this version's and was not told before.
+    def _new(self, one: Wanted) -> Looked:
+        """What is this version's of all reports in a group and was not told before.
 
         A group that others share may have been read further back than this version needs.
         """
-        known = self._known.setdefault(one.key, _Known())
+        known, kept = self._known.setdefault(one.key, _Known()), self._kept[one.group]
         again = known.until is not None
+        start = kept.since(one.key)
+        until = max(kept.until, one.since, start)
         requests: list[Use] = []
         pings = 0
-        mine = list(_of(one, reports))
+        mine = kept.take(one.key)
         for seen in mine:
             if seen.id in known.events or seen.ended_at < one.since - OVERLAP_SECONDS:
                 continue
@@ -319,19 +335,3 @@ def _read_to(answer: Filtered, start: float, now: float) -> float:
     if answer.complete:
         return now
     return answer.events[-1].at if answer.events else start
-
-
-def _reports(events: Iterable[FilteredEvent]) -> list[_Reported]:
-    found = []
-    for event in events:
-        source, report = source_of_stream(event.stream), report_from_line(event.message)
-        if source is not None and report is not None:
-            found.append(_Reported(event.id, event.at, source.function, source.version, report))
-    return found
-
-
-def _of(one: Wanted, reports: Iterable[_Reported]) -> Iterable[_Reported]:
-    """Those of one version; in a group of its own no stream names the function."""
-    for seen in reports:
-        if seen.version == one.version and seen.function in ("", one.function):
-            yield seen

@@ -26,6 +26,12 @@ __all__ = [
     "use_of",
 ]
 
+_WARM = re.compile(
+    r"REPORT RequestId: ([0-9A-Za-z-]{1,64})\tDuration: ([0-9]{1,9}\.[0-9]{1,9}) ms\t"
+)
+"""How the line of a request begins that found an environment, as most do; nothing more is looked at
+then but whether it has a field of the others."""
+_WAITED = re.compile(r"\t(?:Init|Restore) Duration: ")
 _LINE = re.compile(r"REPORT RequestId: (?P<id>[0-9A-Za-z-]{1,64})\t(?P<fields>.*)", re.DOTALL)
 _FIELD = re.compile(r"(?:^|\t)(Duration|Init Duration|Restore Duration): ([0-9.]{1,24}) ms(?=\t|$)")
 _STREAM = re.compile(
@@ -83,6 +89,9 @@ class Source(NamedTuple):
 
 def report_from_line(message: str) -> Report | None:
     """The report in a log event, in either format; None for any other text."""
+    warm = _WARM.match(message)
+    if warm is not None and _WAITED.search(message) is None:
+        return Report(warm[1], float(warm[2]))
     line = _LINE.match(message)
     if line is not None:
         found = dict(_FIELD.findall(line["fields"]))

@@ -9,12 +9,21 @@ import numpy as np
 from warmer.errors import ConfigurationError
 from warmer.fleet.economics import Economics
 from warmer.fleet.price import PRICES, Bill, Prices
-from warmer.fleet.run_price import LOG_LINE_MS, LOG_MS, MEMORY_MB, MOVE_MS, RUN_MS, RunPrice
+from warmer.fleet.run_price import (
+    LOG_AGAIN_MS,
+    LOG_LINE_MS,
+    LOG_MS,
+    MEMORY_MB,
+    MOVE_MS,
+    RUN_MS,
+    RunPrice,
+)
 from warmer.lab.scenario import Scenario
 from warmer.lab.simulation import Counted
 from warmer.lab.state import (
+    LOG_AGAIN,
     LOG_LINES,
-    LOG_LOOKS,
+    LOG_READS,
     LOOKS,
     PING_BILLED_MS,
     PINGS,
@@ -36,10 +45,12 @@ class Cost:
 
     run_ms: billed for a run that looks after one function; move_ms: for setting when the next one
     is; warmer_memory_mb: of the warmer.
-    log_ms, log_line_ms: billed for reading a function's logs, and for each report found there.
-    functions_a_run: how many functions share the costs of a run, its schedule and its logs; 1 is a
-        warmer for each function alone, None one for all, as the templates deploy it, or as many as
-        it takes where there are more than MOST_FUNCTIONS.
+    log_ms, log_line_ms, log_again_ms: billed for reading a log group, and for each report in there
+        that is new, or was read before.
+    functions_a_run: how many functions share the costs of a run, its schedule and its log, and one
+        log group that it reads for users' requests; 1 is a warmer for each function alone, None one
+        for all, as the templates deploy it, or as many as it takes where there are more than
+        MOST_FUNCTIONS.
     custom_metrics: how many metrics of one's own are paid for; none unless a namespace is given.
     """
 
@@ -49,6 +60,7 @@ class Cost:
     warmer_memory_mb: int = MEMORY_MB
     log_ms: float = LOG_MS
     log_line_ms: float = LOG_LINE_MS
+    log_again_ms: float = LOG_AGAIN_MS
     functions_a_run: float | None = None
     custom_metrics: int = 0
 
@@ -72,6 +84,7 @@ class Cost:
             move_ms=self.move_ms,
             log_ms=self.log_ms,
             log_line_ms=self.log_line_ms,
+            log_again_ms=self.log_again_ms,
             memory_mb=self.warmer_memory_mb,
         )
 
@@ -84,7 +97,7 @@ class Cost:
         month, run = 30 / days, self.run_price
         counts = np.asarray(counted.counts.sum(axis=0))
         if scenario.uses == "told" and remembers:
-            counts[[LOOKS, LOG_LOOKS, LOG_LINES]] = counts[WAVES], 0, 0
+            counts[[LOOKS, LOG_READS, LOG_LINES, LOG_AGAIN]] = counts[WAVES], 0, 0, 0
         pings, looks, reads = (int(counts[at]) for at in (PINGS, LOOKS, READS))
         billed_ms = float(counted.seconds[:, PING_BILLED_MS].sum())
         functions = len(counted.counts)
@@ -92,14 +105,12 @@ class Cost:
         waves = int(counts[WAVES])
         logged = pings * run.ping_log() + waves * run.wave_log()
         logged += min(waves, runs) * run.waves_log()
-        log_looks = run.log_looks(
-            int(counts[LOG_LOOKS]), int(counts[LOG_LINES]), looks / runs if runs else 1.0
-        )
+        log_reads = run.log_reads(*(int(counts[at]) for at in (LOG_READS, LOG_LINES, LOG_AGAIN)))
         return Bill(
             pings=month * self.prices.invokes(pings, billed_ms, scenario.memory_mb),
             runs=month * runs * run.run(moves=remembers),
             reads=month * reads * self.prices.metric_read,
-            log_reads=month * log_looks,
+            log_reads=month * log_reads,
             logs=month * (logged + runs * run.run_log()),
             metrics=self.custom_metrics * self.prices.custom_metric if looks else 0.0,
             table=30 * functions * run.memory_day() if remembers and looks else 0.0,

@@ -28,8 +28,6 @@ from warmer.lab.state import (
     IDLE,
     IDLE_TIME,
     INVOCATIONS,
-    LOG_LINES,
-    LOG_LOOKS,
     PINGS_BUSY,
     REQUEST_BILLED_MS,
     REQUEST_INIT,
@@ -259,8 +257,6 @@ def logged(pool: Pool, requests: Requests, until: float) -> Floats:
         pool.waited[index] = TOLD
         found += 1
     counts[UNTOLD] = running
-    counts[LOG_LOOKS] += 1
-    counts[LOG_LINES] += min(found, MOST_REPORTS)
     return rows[max(found - MOST_REPORTS, 0) : found]
 
 

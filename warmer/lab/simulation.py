@@ -13,12 +13,17 @@ from warmer.fleet.auto import Auto
 from warmer.fleet.policy import Heard, Hearing, IdleReset, Informed, Look, Policy, Sharing
 from warmer.fleet.use_log import MOST_REPORTS
 from warmer.fleet.uses import Use, Uses
+from warmer.lab.log_reads import log_reads
 from warmer.lab.online import FIRST_PLACES, run_auto
 from warmer.lab.pool import advance, finish, logged, mark_run
 from warmer.lab.scenario import Scenario
 from warmer.lab.state import (
     COUNTS,
+    LOG_AGAIN,
+    LOG_LINES,
+    LOG_READS,
     LOOKS,
+    PINGS,
     READS,
     REPLY_AGE,
     REPLY_FIELDS,
@@ -130,6 +135,10 @@ class Simulation:
                 self._auto(group, counted)
             else:
                 self._look_by_look(group, counted)
+            if self._logs:
+                pings = int(counted.counts[:, PINGS].sum())
+                read = log_reads(self._runs, group.times, pings)
+                counted.counts[0, [LOG_READS, LOG_LINES, LOG_AGAIN]] = read
 
     def _one_by_one(self, group: Arrivals, into: Counted, run: Callable[[Requests], bool]) -> None:
         """Functions whose policy has nothing of the others'."""

@@ -32,8 +32,8 @@ Flags = NDArray[np.bool_]
 # Places in Pool.counts.
 CURSOR, BUSY, IDLE, FREE, INVOCATIONS, PINGS_BUSY = 0, 1, 2, 3, 4, 5
 COLD_REQUESTS, COLD_PINGS, PINGS, COLLISIONS, LOOKS, READS = 6, 7, 8, 9, 10, 11
-LOG_LOOKS, LOG_LINES, UNTOLD, WAVES, RUNS = 12, 13, 14, 15, 16
-COUNTS = 17
+LOG_READS, LOG_LINES, UNTOLD, WAVES, RUNS, LOG_AGAIN = 12, 13, 14, 15, 16, 17
+COUNTS = 18
 
 # Places in Pool.seconds. Billed time is whole milliseconds for each invocation; WAVE_TIME is the
 # moment of the last wave.

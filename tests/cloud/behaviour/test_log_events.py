@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.cloud.behaviour.conftest import Account, wait_for
-from warmer.aws.logs import FilteredEvent, LogReader
+from warmer.aws.log_reader import FilteredEvent, LogReader
 from warmer.errors import ServiceError
 from warmer.fleet.use_log import PATTERN
 from warmer.fleet.uses import Report, report_from_line, source_of_stream

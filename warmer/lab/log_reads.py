@@ -1,0 +1,39 @@
+"""What a warmer reads of its functions' logs, which share one log group."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from warmer.fleet.use_log import LEAST_SECONDS, MOST_REPORTS, OVERLAP_SECONDS
+from warmer.lab.state import Flags, Floats, Integers
+
+__all__ = ["log_reads"]
+
+MINUTE = 60.0
+
+
+def log_reads(runs: Flags, ended: Floats, pings: int) -> tuple[int, int, int]:
+    """How often the group is read, how many reports that brings in all, and how many of them again.
+
+    Every run reads what has come since the run before, a little of what came before that again, and
+    of very much the latest, all as `warmer.fleet.use_log` does; to the minute.
+
+    runs: a flag for each minute, set where the warmer runs. ended: when requests were reported, in
+    seconds from the first of these minutes on, in any order. pings: how many were reported too, at
+    moments that are taken to be like those of requests.
+    """
+    at = np.flatnonzero(runs)
+    minutes = np.minimum((ended * (1.0 / MINUTE)).astype(np.int64), len(runs) - 1)
+    reported = np.zeros(len(runs) + 1, np.int64)
+    np.cumsum(np.bincount(minutes, minlength=len(runs)), out=reported[1:])
+    last = np.concatenate([np.zeros(1, np.int64), at[:-1]])
+    most = np.maximum(reported[at] - reported[_before(at, LEAST_SECONDS)], MOST_REPORTS)
+    new = np.minimum(reported[at] - reported[last], most)
+    again = np.minimum(reported[last] - reported[_before(last, OVERLAP_SECONDS)], most - new)
+    part = pings / len(ended) if len(ended) else 0.0
+    return len(at), round(new.sum() * (1 + part)), round(again.sum() * (1 + part))
+
+
+def _before(minutes: Integers, seconds: float) -> Integers:
+    """So much earlier, but not before all begins."""
+    return np.maximum(minutes - int(np.ceil(seconds / MINUTE)), 0)
