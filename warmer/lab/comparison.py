@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
@@ -13,9 +13,10 @@ from warmer.fleet.keep_alive import BreakEven
 from warmer.fleet.policy import Never, Policy
 from warmer.fleet.price import Bill
 from warmer.lab.cost import Cost
-from warmer.lab.placement import Placement, place
+from warmer.lab.placement import Placement
 from warmer.lab.scenario import Scenario
-from warmer.lab.simulation import Counted, Simulation
+from warmer.lab.side_by_side import Progress, count
+from warmer.lab.simulation import Counted
 from warmer.lab.state import (
     COLD_PINGS,
     COLD_REQUESTS,
@@ -33,11 +34,8 @@ from warmer.lab.trace import Arrivals, Trace
 __all__ = ["NONE", "Comparison", "Result", "Row", "compare"]
 
 NONE = "none"
-BATCH = 2_000_000
 PERCENTILES = (50, 75, 90)
 FLOOR_RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.001, 0.0)
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -213,7 +211,7 @@ def compare(
         wanted[NONE] = Never()
     results, without = [], []
     for placement in placements:
-        counted = _counted(trace, wanted, scenario, placement, together, progress)
+        counted = count(trace, wanted, scenario, placement, together, progress)
         without.append(int(counted[NONE].counts[:, COLD_REQUESTS].sum()))
         remember = {name: not policy.timed for name, policy in wanted.items()}
         results.append(
@@ -222,28 +220,6 @@ def compare(
     ping_ms = np.ceil(scenario.ping_seconds * 1000)
     ping_usd = cost.prices.invokes(1, float(ping_ms), scenario.memory_mb)
     return Comparison(trace, scenario, placements, results, without, ping_usd)
-
-
-def _counted(
-    trace: Trace,
-    policies: Mapping[str, Policy],
-    scenario: Scenario,
-    placement: Placement,
-    together: int,
-    progress: Progress | None,
-) -> dict[str, Counted]:
-    counted = {name: Counted.empty(len(trace)) for name in policies}
-    runs = {
-        name: Simulation(policy, scenario, trace.start, trace.end, functions_a_run=together)
-        for name, policy in policies.items()
-    }
-    for first, last in trace.batches(BATCH, together):
-        arrivals = place(trace, placement, scenario.seed, first, last)
-        for name, run in runs.items():
-            run.functions(arrivals, counted[name], first)
-            if progress is not None:
-                progress(len(arrivals.times))
-    return counted
 
 
 def _priced(policy: Policy, scenario: Scenario, cost: Cost) -> Policy:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-from warmer.fleet import evidence, gaps, hazard, interval, survival
+from warmer.fleet import evidence, gaps, hazard, interval, reading, survival
 
 __all__ = ["compiled", "inlined"]
 
@@ -21,7 +21,8 @@ def _digest() -> str:
     here = Path(__file__).parent
     sources = [here / name for name in ("state.py", "pool.py", "waves.py", "online.py")]
     sources += [
-        Path(str(module.__file__)) for module in (survival, gaps, evidence, interval, hazard)
+        Path(str(module.__file__))
+        for module in (survival, gaps, evidence, interval, reading, hazard)
     ]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 

@@ -137,7 +137,8 @@ class Simulation:
                 self._look_by_look(group, counted)
             if self._logs:
                 pings = int(counted.counts[:, PINGS].sum())
-                read = log_reads(self._runs, group.times, pings)
+                ended = times[offsets[0] : offsets[-1]]
+                read = log_reads(self._runs, ended, pings)
                 counted.counts[0, [LOG_READS, LOG_LINES, LOG_AGAIN]] = read
 
     def _one_by_one(self, group: Arrivals, into: Counted, run: Callable[[Requests], bool]) -> None:
