@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from warmer.errors import ConfigurationError
 from warmer.fleet import evidence, hazard, reading
 from warmer.fleet.economics import Economics
+from warmer.fleet.gaps import GAPS
 from warmer.fleet.policy import Decision, Heard, Look
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ GOALS: Mapping[str, float] = {
     "budget": evidence.BY_BUDGET,
     "rate": evidence.BY_RATE,
 }
+NAMES = tuple(map(str, range(evidence.OTHERS)))
+"""Of places in the state, as they are remembered."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,12 @@ def _state(memory: Mapping[str, float]) -> list[float]:
 
 
 def _memory(state: Sequence[float]) -> Mapping[str, float]:
-    """What is not 0, but for what follows from it and from what others tell."""
-    found = {str(place): value for place, value in enumerate(state[: evidence.OTHERS]) if value}
+    """What is not 0, but for what follows from it and from what others tell.
+
+    Of bands that were never used no pauses are known.
+    """
+    known = evidence.GAP + (int(state[evidence.TOP]) + 1) * GAPS
+    found = {name: value for name, value in zip(NAMES, state[:known], strict=False) if value}
     for place in (evidence.INTERVAL, evidence.TRIAL):
-        found.pop(str(place), None)
+        found.pop(NAMES[place], None)
     return found

@@ -1,10 +1,10 @@
 """What a run of the warmer costs beside its pings, and what a policy is to weigh for that.
 
 Sizes are those of the warmer's own log in the local cloud. So is the part of the times that is
-processor time: with that of 512 MB a run with one ping took 52 ms there and one that looks, reads a
-log and moves its schedule 44 ms, connections without TLS included (45 and 37 with 1,024 MB, 76 and
-53 with 256). The rest, for networks and handshakes, is an assumption, which REPORT lines of the
-warmer on AWS replace.
+processor time: with that of 256 MB a run that looks, reads a log and moves its schedule took 53 ms
+there, and 76 with a ping, connections without TLS included (44 and 52 with 512 MB, 37 and 45 with
+1,024). The rest, for networks and handshakes, is an assumption, which REPORT lines of the warmer on
+AWS replace.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ WAVE_LOG_BYTES = 85
 """The line of a run that has sent waves, and what each wave adds to it: 154 bytes in all for one
 wave, and 71 for each further one, with names of 15 characters."""
 
-MEMORY_MB = 512
+MEMORY_MB = 256
 """Of a warmer with a policy, as the templates have it."""
 
-RUN_MS = 130.0
+RUN_MS = 140.0
 MOVE_MS = 25.0
 """UpdateSchedule, with which a run sets when the next one is."""
 
 LOG_MS = 35.0
-LOG_LINE_MS, LOG_AGAIN_MS = 0.018, 0.006
-"""What reading a log group adds to a run, and each report in there that is new, or was read before:
-the processor's time of reading 4,000 (5 and 1.6 us each) at the 0.29 processors of 512 MB."""
+LOG_LINE_MS, LOG_AGAIN_MS = 0.056, 0.012
+LOOK_MS = 3.0
+"""What reading a log group adds to a run, and each report in there that is new, or was read before,
+and each function that `auto` looks at: the processor's time (8 and 1.7 us, with what `auto` does for
+a request; 0.4 ms) at the 0.145 processors of 256 MB."""
 
 ABREAST = 4
 """How many logs are read at once (`warmer.fleet.use_log`)."""
@@ -53,7 +55,8 @@ class RunPrice:
 
     log_groups: how many log groups these log to. run_ms, move_ms, log_ms, log_line_ms: billed for a
     run, for setting the next one, for reading a log group, and for each report in there;
-    log_again_ms for one that was read before. memory_mb: of the warmer.
+    log_again_ms for one that was read before, look_ms for a function that is looked at. memory_mb:
+    of the warmer.
     """
 
     prices: Prices = PRICES
@@ -64,12 +67,17 @@ class RunPrice:
     log_ms: float = LOG_MS
     log_line_ms: float = LOG_LINE_MS
     log_again_ms: float = LOG_AGAIN_MS
+    look_ms: float = LOOK_MS
     memory_mb: int = MEMORY_MB
 
     def run(self, *, moves: bool) -> float:
         """Dollars for a run, but for its log; `moves`: it sets when the next one is."""
         ms = self.run_ms + (self.move_ms if moves else 0.0)
         return self.prices.schedule + self.prices.invokes(1, ms, self.memory_mb)
+
+    def look(self) -> float:
+        """Dollars for looking at one function in a run."""
+        return self.prices.invokes(0, self.look_ms, self.memory_mb)
 
     def run_log(self) -> float:
         """Dollars for what a run without a wave logs."""
@@ -102,6 +110,6 @@ class RunPrice:
         return replace(
             economics,
             ping=economics.ping + self.wave_log() + self.waves_log() / self.functions,
-            look=(self.run(moves=True) + self.run_log()) / self.functions,
+            look=(self.run(moves=True) + self.run_log()) / self.functions + self.look(),
             log_look=self.log_reads(1) * max(self.log_groups / ABREAST, 1.0) / self.functions,
         )

@@ -108,7 +108,8 @@ class Cost:
         log_reads = run.log_reads(*(int(counts[at]) for at in (LOG_READS, LOG_LINES, LOG_AGAIN)))
         return Bill(
             pings=month * self.prices.invokes(pings, billed_ms, scenario.memory_mb),
-            runs=month * runs * run.run(moves=remembers),
+            runs=month
+            * (runs * run.run(moves=remembers) + (looks * run.look() if remembers else 0)),
             reads=month * reads * self.prices.metric_read,
             log_reads=month * log_reads,
             logs=month * (logged + runs * run.run_log()),
