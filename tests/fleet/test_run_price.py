@@ -11,9 +11,9 @@ from warmer.fleet.run_price import ABREAST, HANDED_FUNCTIONS, KEPT_A_DAY, RunPri
 
 
 def test_a_look_is_a_run_that_moves_its_schedule() -> None:
-    """The schedule, the invoke and its log; no item of a table."""
-    one = RunPrice(run_ms=100.0, move_ms=20.0, memory_mb=1024)
-    each = PRICES.schedule + PRICES.request + 0.12 * PRICES.gb_second + PRICES.logs(370)
+    """The schedule, the invoke, what the policy takes and the log; no item of a table."""
+    one = RunPrice(run_ms=100.0, move_ms=20.0, look_ms=5.0, memory_mb=1024)
+    each = PRICES.schedule + PRICES.request + 0.125 * PRICES.gb_second + PRICES.logs(370)
 
     assert one.weighed(Economics.of()).look == pytest.approx(each)
 
@@ -22,7 +22,8 @@ def test_functions_share_a_run_and_a_log_group() -> None:
     """Which is read once for all of them."""
     alone, many = (RunPrice(functions=n).weighed(Economics.of()) for n in (1, 100))
 
-    assert many.look == pytest.approx(alone.look / 100)
+    each = RunPrice().look()  # which each takes for itself
+    assert many.look - each == pytest.approx((alone.look - each) / 100)
     assert many.log_look == pytest.approx(alone.log_look / 100)
     line = RunPrice().waves_log()  # in which a run tells of all its waves
     assert many.ping == pytest.approx(alone.ping - line * 99 / 100)

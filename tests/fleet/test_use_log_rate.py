@@ -116,14 +116,14 @@ def test_the_last_two_minutes_are_read_however_fast_reports_come() -> None:
 
 
 def test_a_group_of_several_functions_is_read_by_the_rate_of_all() -> None:
-    """A read costs by what is in there, whosever it is; it begins at the same moment for all."""
+    """As many for each of two are worth it; it begins at the same moment for both."""
     logs = Logs()
     log = UseLog(logs)
     for number in range(9000):
         logs.write(NOON - 900 + number / 10, line(f"o{number}"), OTHER_STREAM, GROUP)
     look(log, NOON, SHARED, OTHER)
     found = look(log, NOON + HOUR, SHARED)
-    worth = NOON + HOUR - MOST_REPORTS / 10
+    worth = NOON + HOUR - 2 * MOST_REPORTS / 10
     assert found[SHARED.key].uses.since == pytest.approx(worth, abs=1.0)
     found = look(log, NOON + HOUR + 60, SHARED, OTHER)
 

@@ -46,3 +46,10 @@ def test_of_very_much_the_latest_is_read(before: int, read: int) -> None:
     ended = np.repeat(np.arange(20 * before) * 60.0 + 30.0, a_minute)
     reads, new, _ = log_reads(_runs(20 * before, 19 * before), ended, 0)
     assert (reads, new) == (1, max(read, 3 * a_minute))
+
+
+def test_of_several_functions_as_much_is_read_for_each() -> None:
+    """Of four at most."""
+    ended = np.repeat(np.arange(200) * 60.0 + 30.0, MOST_REPORTS // 10)
+    new = [log_reads(_runs(200, 190), ended, 0, functions)[1] for functions in (2, 4, 100)]
+    assert new == [2 * MOST_REPORTS, 4 * MOST_REPORTS, 4 * MOST_REPORTS]

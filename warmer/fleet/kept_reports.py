@@ -53,6 +53,10 @@ class KeptReports:
         """Whether what a version reports is kept."""
         return key in self._reports
 
+    def __len__(self) -> int:
+        """Of how many versions what they report is kept."""
+        return len(self._reports)
+
     def since(self, key: str) -> float:
         """From when on all that a version reported, up to `until`, was read and is kept or told."""
         return self._since[key]

@@ -51,6 +51,10 @@ cold starts of `auto` are within 5 % of those with 50,000, either way, at no hig
 FilterLogEvents has about as many: 1 MB of lines of some 250 bytes (CloudWatch Logs API reference,
 "FilterLogEvents")."""
 
+MOST_VERSIONS = 4
+"""For so many versions that share a log group as many reports are read, each, and no more for more:
+a run reads five pages of a group at most."""
+
 LEAST_SECONDS = SETTLE_SECONDS + 2 * OVERLAP_SECONDS
 """So much of the latest is read however fast reports come, so that a request whose line came late
 is told where looks follow each other closely."""
@@ -222,7 +226,8 @@ class UseLog:
             sinces.append(max(kept.until, now - farthest))
         since = min(sinces)
         rate = self._rates.get(group, 0.0)
-        worth = now - MOST_REPORTS / rate if rate > 0 else -inf
+        versions = min(max(len(kept), len(wanted)), MOST_VERSIONS)
+        worth = now - versions * MOST_REPORTS / rate if rate > 0 else -inf
         return max(since - OVERLAP_SECONDS, min(worth, now - LEAST_SECONDS))
 
     def _keep(

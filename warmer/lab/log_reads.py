@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from warmer.fleet.use_log import LEAST_SECONDS, MOST_REPORTS, OVERLAP_SECONDS
+from warmer.fleet.use_log import LEAST_SECONDS, MOST_REPORTS, MOST_VERSIONS, OVERLAP_SECONDS
 from warmer.lab.state import Flags, Floats, Integers
 
 __all__ = ["log_reads"]
@@ -12,7 +12,7 @@ __all__ = ["log_reads"]
 MINUTE = 60.0
 
 
-def log_reads(runs: Flags, ended: Floats, pings: int) -> tuple[int, int, int]:
+def log_reads(runs: Flags, ended: Floats, pings: int, functions: int = 1) -> tuple[int, int, int]:
     """How often the group is read, how many reports that brings in all, and how many of them again.
 
     Every run reads what has come since the run before, a little of what came before that again, and
@@ -20,14 +20,15 @@ def log_reads(runs: Flags, ended: Floats, pings: int) -> tuple[int, int, int]:
 
     runs: a flag for each minute, set where the warmer runs. ended: when requests were reported, in
     seconds from the first of these minutes on, in any order. pings: how many were reported too, at
-    moments that are taken to be like those of requests.
+    moments that are taken to be like those of requests. functions: how many log there.
     """
     at = np.flatnonzero(runs)
     minutes = np.minimum((ended * (1.0 / MINUTE)).astype(np.int64), len(runs) - 1)
     reported = np.zeros(len(runs) + 1, np.int64)
     np.cumsum(np.bincount(minutes, minlength=len(runs)), out=reported[1:])
     last = np.concatenate([np.zeros(1, np.int64), at[:-1]])
-    most = np.maximum(reported[at] - reported[_before(at, LEAST_SECONDS)], MOST_REPORTS)
+    worth = MOST_REPORTS * min(functions, MOST_VERSIONS)
+    most = np.maximum(reported[at] - reported[_before(at, LEAST_SECONDS)], worth)
     new = np.minimum(reported[at] - reported[last], most)
     again = np.minimum(reported[last] - reported[_before(last, OVERLAP_SECONDS)], most - new)
     part = pings / len(ended) if len(ended) else 0.0

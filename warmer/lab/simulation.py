@@ -138,7 +138,7 @@ class Simulation:
             if self._logs:
                 pings = int(counted.counts[:, PINGS].sum())
                 ended = times[offsets[0] : offsets[-1]]
-                read = log_reads(self._runs, ended, pings)
+                read = log_reads(self._runs, ended, pings, len(group))
                 counted.counts[0, [LOG_READS, LOG_LINES, LOG_AGAIN]] = read
 
     def _one_by_one(self, group: Arrivals, into: Counted, run: Callable[[Requests], bool]) -> None:
