@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -101,6 +102,16 @@ class Deployment:
         environments = self._cloud.ledger()["environments"]
         return sum(
             1 for item in environments if item["function"] == function and item["ended_at"] is None
+        )
+
+    def lost(self, function: str, since: float) -> dict[str, int]:
+        """How many environments of a function have ended since a Unix second, by the reason."""
+        return dict(
+            Counter(
+                item["end_reason"]
+                for item in self._cloud.ledger()["environments"]
+                if item["function"] == function and (item["ended_at"] or 0.0) > since
+            )
         )
 
     def ready(self, function: str) -> set[str]:

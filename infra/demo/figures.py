@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from infra.demo.load import Latencies
@@ -36,6 +37,7 @@ class Wave:
 
     asked, proven, spares, rounds: what it reported; spares are warm beyond those asked.
     distinct, new: environments that pings reached, and that they started, by the cloud's ledger.
+    lost: environments that had ended since the wave before, by the reason that the ledger has.
     pings, billed_ms: what the ledger counted of the pings.
     warmer_billed_ms: the warmer's own invoke. log_bytes: what both functions logged for it.
     """
@@ -50,6 +52,7 @@ class Wave:
     billed_ms: int
     warmer_billed_ms: int
     log_bytes: int
+    lost: Mapping[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """As `--json` prints it."""
@@ -100,6 +103,12 @@ class Figures:
             f"{wave.spares} to spare, {wave.distinct} by the cloud's ledger"
             for number, wave in enumerate(self.waves, 1)
             if wave.proven < wave.asked or wave.proven + wave.spares != wave.distinct
+        ]
+        problems += [
+            f"wave {number}: {wave.new} environments were new, where {sum(wave.lost.values())} of"
+            " those of the wave before were gone"
+            for number, wave in enumerate(self.waves[1:], 2)
+            if wave.new != sum(wave.lost.values())
         ]
         if self.with_warmer.cold_starts:
             problems.append(f"{self.with_warmer.cold_starts} cold starts in spite of the warmer")

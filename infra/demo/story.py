@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infra.cloud.sam import PROJECT
 from infra.demo.deployment import Deployment, wait_until
@@ -123,7 +123,7 @@ class Story:
         self._chapter("No requests: Lambda takes idle environments back")
         self._await_empty_pool()
         self._tell("sam deploy: the schedule switched on")
-        since = self._deployment.mark()
+        since, at = self._deployment.mark(), time.time()
         self._deployment.deploy(Warming="ENABLED")
         waves = []
         for number in (1, 2):
@@ -136,10 +136,11 @@ class Story:
                 f"The schedule fires: wave {number}, {self._plan.concurrency} pings together",
                 self._fired(number),
             )
-            waves.append(self._wave(number, since))
+            lost = self._deployment.lost(self._inference, at)
+            waves.append(replace(self._wave(number, since), lost=lost))
             if number == 1:
                 self._first_wave = Span(since, self._deployment.mark())
-            since = self._deployment.mark()
+            since, at = self._deployment.mark(), time.time()
         return tuple(waves)
 
     def _burst_on_warm_pool(self) -> tuple[float, Burst]:

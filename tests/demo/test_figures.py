@@ -41,6 +41,8 @@ FIGURES = Figures(
 def test_the_promised_outcome_has_no_problems() -> None:
     """All proven, no cold start with the warmer, some without, and an empty pool after T."""
     assert FIGURES.proof == []
+    lost = replace(WAVE, new=1, lost={"idle": 1})
+    assert replace(FIGURES, waves=(WAVE, lost)).proof == []
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,7 @@ def test_the_promised_outcome_has_no_problems() -> None:
     [
         ({"waves": (replace(WAVE, proven=9, distinct=10),)}, "9 of 10 environments proven"),
         ({"waves": (replace(WAVE, distinct=8),)}, "8 by the cloud's ledger"),
+        ({"waves": (WAVE, replace(WAVE, new=2, lost={"idle": 1}))}, "2 environments were new"),
         ({"with_warmer": Burst(Latencies((4.0,)), 1)}, "1 cold starts in spite of the warmer"),
         ({"without_warmer": Burst(Latencies((4.0,)), 0)}, "no cold start without the warmer"),
         ({"alive_after_idle": 3}, "3 environments were alive"),
