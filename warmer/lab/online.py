@@ -29,7 +29,7 @@ from warmer.lab.state import (
     larger,
     new_pool,
 )
-from warmer.lab.waves import send_wave, with_room
+from warmer.lab.waves import has_room, send_wave, with_room
 
 __all__ = ["FIRST_PLACES", "run_auto"]
 
@@ -98,7 +98,8 @@ def run_auto(
         _learn(states[at], pool, requests, now, economics, clock)
         hold = _choose(states[at], clock[0] + now, economics)
         if hold > 0:
-            pools[at] = pool = with_room(pool, requests, draws, now, hold, timing)
+            if not has_room(pool, requests, draws, now, hold, timing):
+                pools[at] = pool = with_room(pool, requests, draws, now, hold, timing)
             rows = send_wave(pool, requests, draws, now, hold, timing, replies)
             _hear(states[at], clock[0] + now, replies, rows, economics)
         if hold > 0 or clock[3] == math.inf:

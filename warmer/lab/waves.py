@@ -48,7 +48,7 @@ from warmer.lab.state import (
     larger,
 )
 
-__all__ = ["run_idle_reset", "run_waves", "send_wave", "with_room"]
+__all__ = ["has_room", "run_idle_reset", "run_waves", "send_wave", "with_room"]
 
 
 @inlined
@@ -151,16 +151,24 @@ def send_wave(
 
 
 @compiled
-def with_room(
+def has_room(
     pool: Pool, requests: Requests, draws: Draws, now: float, size: int, timing: Floats
-) -> Pool:
-    """The same pool, or a larger one, in which a wave of `size` at `now` finds places.
+) -> bool:
+    """Whether a wave of `size` at `now` finds places in a pool.
 
     So do requests that come before it, while its probe is answered.
     """
     latest = max(now, pool.seconds[WAVE_TIME]) + draws.init.max() + timing[0]
     coming = np.searchsorted(requests.times, latest, side="right") - pool.counts[CURSOR]
-    while pool.counts[BUSY] + coming + size + 2 > len(pool.busy_end):
+    return bool(pool.counts[BUSY] + coming + size + 2 <= len(pool.busy_end))
+
+
+@compiled
+def with_room(
+    pool: Pool, requests: Requests, draws: Draws, now: float, size: int, timing: Floats
+) -> Pool:
+    """The same pool, or a larger one, that `has_room`."""
+    while not has_room(pool, requests, draws, now, size, timing):
         pool = larger(pool)
     return pool
 
