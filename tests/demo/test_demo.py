@@ -35,8 +35,10 @@ def test_demo_proves_what_it_says(tmp_path: Path) -> None:
     assert wave["new"] == wave["distinct"]
     assert wave["billed_ms"] > 0
     steady = figures["steady_wave"]
-    # On a machine that stands still for ten seconds the second wave comes too late for some.
-    assert (steady["new"], set(steady["lost"]) - {"idle"}) == (sum(steady["lost"].values()), set())
+    # Where this machine keeps a wave's spare waiting, that finds one of the others free: then the
+    # next wave makes the spare.
+    assert steady["new"] == max(steady["distinct"] - wave["distinct"], 0) <= 1
+    assert steady["lost"] == {}
     assert figures["burst"]["with_warmer"]["cold_starts"] == 0
     assert figures["burst"]["with_warmer"]["requests"] == 10
     assert figures["burst"]["without_warmer"]["cold_starts"] > 0

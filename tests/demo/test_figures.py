@@ -43,6 +43,8 @@ def test_the_promised_outcome_has_no_problems() -> None:
     assert FIGURES.proof == []
     lost = replace(WAVE, new=1, lost={"idle": 1})
     assert replace(FIGURES, waves=(WAVE, lost)).proof == []
+    no_spare = replace(WAVE, spares=0, new=10, distinct=10)
+    assert replace(FIGURES, waves=(no_spare, replace(WAVE, new=1))).proof == []
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,10 @@ def test_the_promised_outcome_has_no_problems() -> None:
     [
         ({"waves": (replace(WAVE, proven=9, distinct=10),)}, "9 of 10 environments proven"),
         ({"waves": (replace(WAVE, distinct=8),)}, "8 by the cloud's ledger"),
-        ({"waves": (WAVE, replace(WAVE, new=2, lost={"idle": 1}))}, "2 environments were new"),
+        (
+            {"waves": (WAVE, replace(WAVE, new=2, lost={"idle": 1}))},
+            "2 of 11 environments were new, where 10 were there",
+        ),
         ({"with_warmer": Burst(Latencies((4.0,)), 1)}, "1 cold starts in spite of the warmer"),
         ({"without_warmer": Burst(Latencies((4.0,)), 0)}, "no cold start without the warmer"),
         ({"alive_after_idle": 3}, "3 environments were alive"),
