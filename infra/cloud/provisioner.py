@@ -64,13 +64,15 @@ class Stock:
 
 @dataclass
 class _Order:
-    """One version's wish. making: how many are between order and pool."""
+    """One version's wish. making: how many are ordered, and not begun. begun: those of `ids` that
+    no request finds yet, whatever their state is."""
 
     version: FunctionVersion
     requested: int
     making: int = 0
     failure: str = ""
     ids: set[str] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
 
 
 class Provisioner:
@@ -118,7 +120,7 @@ class Provisioner:
             order = self._orders.get(version.key)
             if order is None:
                 return None
-            states = [item.state for item in self._held(order)]
+            states = [item.state for item in self._held(order) if item.id not in order.begun]
             ready = sum(state in ("idle", "parked", "busy") for state in states)
             settled = ready >= order.requested
             return Provisioned(
@@ -184,6 +186,7 @@ class Provisioner:
             with self._stock.lock:
                 environment = self._stock.create(order.version, _told(order.version))
                 order.ids.add(environment.id)
+                order.begun.add(environment.id)
             self._initialise(order, environment)
         except (CloudError, OSError) as error:
             self._fail(order, f"The environment could not be made: {error}")
@@ -206,6 +209,8 @@ class Provisioner:
             self._fail(order, f"The environment could not be made: {error}")
         finally:
             self._stock.release(environment, reason)
+            with self._stock.lock:
+                order.begun.discard(environment.id)
 
     def _fail(self, order: _Order, reason: str) -> None:
         """Nobody waits for this thread: what went wrong is logged, and told by `status`."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.cloud.environment import Environment
 from infra.cloud.failure import RestoreFailed
 from infra.cloud.provisioner import Provisioned
 from tests.cloud.conftest import Start
@@ -55,6 +56,24 @@ def test_hooks_run_before_parking_and_after_the_request_came(start: Start, tmp_p
     warm = running.plane.invoke(version, request(version))
     assert (warm.cold, warm.environment_id) == (False, outcome.environment_id)
     assert warm.restore_ms is None
+
+
+def test_it_is_ready_when_a_request_would_find_it(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as soon as it is parked: a request that came then would wait for an INIT of its own."""
+    running, said = start(idle_seconds=600), []
+    version = deploy(tmp_path, _HOOKS, version="1", init_type="snap-start")
+    freeze = Environment.freeze
+
+    def look(environment: Environment) -> None:
+        said.append((environment.state, running.plane.provisioned(version)))
+        freeze(environment)
+
+    monkeypatch.setattr(Environment, "freeze", look)
+    running.plane.provision(version, 1)
+    wait_until(lambda: running.plane.provisioned(version) == Provisioned(1, 1, 0, "READY"))
+    assert said == [("parked", Provisioned(1, 0, 0, "IN_PROGRESS"))]
 
 
 @pytest.mark.aws(
