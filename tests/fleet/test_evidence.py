@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
-from warmer.fleet import evidence, gaps, hazard, reading
+from warmer.fleet import evidence, gaps, hazard, places, reading
 from warmer.fleet.auto import Auto
 from warmer.fleet.economics import Economics
 from warmer.fleet.policy import Look
@@ -26,9 +24,9 @@ class _NoHistory:
 
 def _told(*uses: tuple[float, float, bool], until: float = 7200.0) -> list[float]:
     """The state once logs have told of requests: when each came, for how long, whether cold."""
-    state = [0.0] * evidence.STATE
+    state = [0.0] * places.STATE
     evidence.begin(state, 0.0, AUTO.figures)
-    state[evidence.INFORMED] = 1.0
+    state[places.INFORMED] = 1.0
     _tell(state, *uses, until=until)
     return state
 
@@ -42,7 +40,7 @@ def _tell(
 
 
 def _gaps(state: list[float]) -> dict[int, float]:
-    bins = state[evidence.GAP : evidence.GAP + gaps.GAPS]
+    bins = state[places.GAP : places.GAP + gaps.GAPS]
     return {number: count for number, count in enumerate(bins) if count}
 
 
@@ -64,13 +62,13 @@ def test_what_was_not_read_is_no_pause() -> None:
     follows, but from the pauses after it."""
     state = _told((100.0, 1.0, True), until=200.0)
     _tell(state, (6100.0, 1.0, False), (6400.0, 1.0, False), since=6000.0, until=7000.0)
-    first, last = evidence.ALIVE, evidence.DEAD + len(LIFETIMES) - 1
+    first, last = places.ALIVE, places.DEAD + len(LIFETIMES) - 1
 
     ((number, count),) = _gaps(state).items()
     assert (count, gaps.EDGES[number] <= 299.0 < gaps.EDGES[number + 1]) == (1, True)
     assert sum(state[first:last]) == 1  # it lived for the pause between the last two
-    assert state[evidence.BAND_COLD] == 0
-    assert state[evidence.REQUESTS] == 3
+    assert state[places.BAND_COLD] == 0
+    assert state[places.REQUESTS] == 3
 
 
 def test_a_pause_longer_than_the_lifetime_after_what_was_not_read_counts() -> None:
@@ -78,7 +76,7 @@ def test_a_pause_longer_than_the_lifetime_after_what_was_not_read_counts() -> No
     state = _told((100.0, 1.0, True), until=200.0)
     _tell(state, (6000.0 + IDLE + 1, 1.0, True), since=6000.0, until=7000.0)
 
-    assert state[evidence.BAND_COLD] == 1
+    assert state[places.BAND_COLD] == 1
 
 
 def test_a_look_of_another_process_leaves_nothing_out() -> None:
@@ -87,10 +85,10 @@ def test_a_look_of_another_process_leaves_nothing_out() -> None:
     _tell(state, (701.0, 1.0, True), since=225.0, until=900.0)
 
     assert sum(_gaps(state).values()) == 1
-    assert sum(state[evidence.DEAD : evidence.SENT]) == 1
+    assert sum(state[places.DEAD : places.SENT]) == 1
 
 
-@pytest.mark.parametrize(("cold", "place"), [(True, evidence.DEAD), (False, evidence.ALIVE)])
+@pytest.mark.parametrize(("cold", "place"), [(True, places.DEAD), (False, places.ALIVE)])
 def test_a_users_own_wait_tells_of_the_idle_lifetime(cold: bool, place: int) -> None:
     """It found its environment after 600 s, or did not: no ping has to try."""
     state = _told((100.0, 0.0, True), (700.0, 0.1, cold))
@@ -102,9 +100,9 @@ def test_a_users_own_wait_tells_of_the_idle_lifetime(cold: bool, place: int) -> 
 def test_a_ping_between_two_uses_shortens_the_pause_that_is_learnt_from() -> None:
     """400 s after the ping, not 800 s after the use."""
     state = _told((100.0, 0.0, True))
-    state[evidence.SENT] = 500.0
+    state[places.SENT] = 500.0
     _tell(state, (900.0, 0.1, False), until=1000.0)
-    alive = state[evidence.ALIVE : evidence.ALIVE + len(LIFETIMES)]
+    alive = state[places.ALIVE : places.ALIVE + len(LIFETIMES)]
     assert LIFETIMES[alive.index(1.0)] < 450.0
 
 
@@ -113,25 +111,25 @@ def test_a_use_that_a_reply_has_told_of_counts_once() -> None:
     state = _told((100.0, 0.0, True), until=110.0)
     replies = [(0.0, 5.0, 700.0, 0.8, 1.0, 5.0)]
     evidence.hear(state, 705.0, replies, 1, AUTO.figures)
-    assert state[evidence.LAST_USE] == 700.0
+    assert state[places.LAST_USE] == 700.0
     _tell(state, (700.0, 0.0, False), until=800.0)
     assert sum(_gaps(state).values()) == 1
-    assert state[evidence.REQUESTS] == 2
+    assert state[places.REQUESTS] == 2
 
 
 def test_a_report_that_came_late_does_not_set_back_what_is_known() -> None:
     """The last use stays the later one."""
     state = _told((1000.0, 1.0, True))
     _tell(state, (400.0, 1.0, True), until=1100.0)
-    assert state[evidence.LAST_USE] == 1001.0
-    assert state[evidence.BAND_USE] >= 990.0
+    assert state[places.LAST_USE] == 1001.0
+    assert state[places.BAND_USE] >= 990.0
 
 
 def test_bursts_count_that_found_fewer_than_they_needed() -> None:
     """Three at once, again after half an hour: two beside the first would be cold again."""
     bursts = [(1000.0 + n * 1800.0 + k * 1e-3, 1.0, True) for n in range(2) for k in range(3)]
     state = _told(*bursts)
-    assert sum(state[evidence.BAND_COLD + 1 : evidence.BAND_COLD + evidence.BANDS]) == 4
+    assert sum(state[places.BAND_COLD + 1 : places.BAND_COLD + places.BANDS]) == 4
 
 
 def test_auto_takes_what_the_logs_tell_and_reads_no_metrics() -> None:
@@ -140,26 +138,26 @@ def test_auto_takes_what_the_logs_tell_and_reads_no_metrics() -> None:
     first = AUTO.decide(Look(60.0, None, (), {}, _NoHistory()))
     second = AUTO.decide(Look(5010.0, None, (), first.memory, _NoHistory(), uses))
     third = AUTO.decide(Look(20_000.0, None, (), second.memory, _NoHistory()))
-    assert second.memory[str(evidence.REQUESTS)] == 2
-    assert third.memory[str(evidence.REQUESTS)] == 2
+    assert second.memory[str(places.REQUESTS)] == 2
+    assert third.memory[str(places.REQUESTS)] == 2
 
 
 def test_a_look_costs_the_time_to_read_the_logs_too() -> None:
     """30 ms of the warmer's 1,024 MB; requests of CloudWatch Logs are free."""
     prices = Economics.of()
     assert prices.log_look == pytest.approx(0.030 * PRICES.gb_second)
-    state = [0.0] * evidence.STATE
+    state = [0.0] * places.STATE
     evidence.begin(state, 0.0, AUTO.figures)
     hazard.choose(state, 0.0, AUTO.figures)
-    without = state[evidence.SPENT]
+    without = state[places.SPENT]
     evidence.begin(state, 0.0, AUTO.figures)
-    state[evidence.INFORMED] = 1.0
+    state[places.INFORMED] = 1.0
     hazard.choose(state, 0.0, AUTO.figures)
-    assert state[evidence.SPENT] - without == pytest.approx(prices.log_look)
+    assert state[places.SPENT] - without == pytest.approx(prices.log_look)
 
 
 def _pauses(state: list[float], band: int) -> dict[int, float]:
-    first = evidence.GAP + band * gaps.GAPS
+    first = places.GAP + band * gaps.GAPS
     bins = state[first : first + gaps.GAPS]
     return {number: count for number, count in enumerate(bins) if count}
 
@@ -168,10 +166,10 @@ def test_the_log_is_read_while_what_was_used_since_still_lives() -> None:
     """A function that is not worth a ping yet is looked at again after six minutes, where T is."""
     state = _told(*((at, 0.1, True) for at in range(100, 7200, 1500)))
     for place in range(3):
-        state[evidence.ALIVE + place] = 0.0
-    state[evidence.ALIVE + LIFETIMES.index(360.0)] = 50.0
-    state[evidence.DEAD + LIFETIMES.index(480.0)] = 50.0
-    state[evidence.VALUE], state[evidence.COVERED] = 1.0, 0.0
+        state[places.ALIVE + place] = 0.0
+    state[places.ALIVE + LIFETIMES.index(360.0)] = 50.0
+    state[places.DEAD + LIFETIMES.index(480.0)] = 50.0
+    state[places.VALUE], state[places.COVERED] = 1.0, 0.0
     assert reading.until_read(state, AUTO.figures) == 360.0
 
 
@@ -188,88 +186,35 @@ def test_each_environment_has_pauses_of_its_own() -> None:
 def test_an_environment_is_in_use_until_fewer_requests_run() -> None:
     """A second request beside a long one ends first: from then on only one is busy."""
     state = _told((0.0, 500.0, True), (100.0, 50.0, True))
-    assert state[evidence.BAND_USE] == 500.0
-    assert state[evidence.BAND_USE + 1] == 150.0
+    assert state[places.BAND_USE] == 500.0
+    assert state[places.BAND_USE + 1] == 150.0
 
 
 def test_a_band_of_several_counts_how_many_of_them_were_needed() -> None:
     """Eleven requests at once, then twelve: the band of the eleventh and twelfth."""
     bursts = [(n * 3600.0 + k * 1e-3, 1.0, True) for n in range(2) for k in range(11 + n)]
     state = _told(*bursts)
-    band = evidence.LEVELS.index(10)
-    assert evidence.LEVELS[band + 1] == 12
-    assert (state[evidence.BAND_USES + band], state[evidence.BAND_DEPTH + band]) == (2, 3)
+    band = places.LEVELS.index(10)
+    assert places.LEVELS[band + 1] == 12
+    assert (state[places.BAND_USES + band], state[places.BAND_DEPTH + band]) == (2, 3)
 
 
 def test_what_another_version_remembered_is_not_misread() -> None:
     """A memory without this layout's mark is taken for none."""
     first = AUTO.decide(Look(60.0, None, (), {}, _NoHistory()))
-    other = {**first.memory, str(evidence.LAYOUT): 1.0, "99999": 5.0}
+    other = {**first.memory, str(places.LAYOUT): 1.0, "99999": 5.0}
     again = AUTO.decide(Look(60.0, None, (), other, _NoHistory()))
     assert again == first
-
-
-NEW = (1.0, math.nan, 0.0, 0.8, 0.0, math.nan)
-ALIVE = (0.0, 570.0, 700.0, 0.8, 0.0, math.nan)
-
-
-def _gone(state: list[float]) -> dict[float, float]:
-    """How many were gone after each of LIFETIMES."""
-    counts = state[evidence.DEAD : evidence.DEAD + len(LIFETIMES)]
-    return {seconds: count for seconds, count in zip(LIFETIMES, counts, strict=True) if count}
-
-
-def _pinged(*replies: tuple[float, ...], longest: float = 0.1) -> list[float]:
-    """The state after a ping at 1,000 s and one at 1,570 s, where logs tell of users until 500 s,
-    the longest of whose requests took so long."""
-    state = _told((100.0, longest, True), until=500.0)
-    for at, reply in zip((1000.0, 1570.0), replies, strict=True):
-        evidence.hear(state, at, [reply], 1, AUTO.figures)
-    return state
-
-
-def test_a_ping_that_met_a_new_environment_tells_of_t_where_the_log_has_no_user_then() -> None:
-    """Whoever was there before 570 s passed had left it idle."""
-    state = _pinged(ALIVE, NEW)
-    assert _gone(state) == {}
-    _tell(state, until=1600.0)
-    assert _gone(state) == {600.0: 1.0}
-
-
-def test_a_ping_that_met_a_new_environment_tells_nothing_where_a_user_had_the_old_one() -> None:
-    """A request that ran at that moment, as the log says when it has ended."""
-    state = _pinged(ALIVE, NEW)
-    _tell(state, (1500.0, 90.0, False), until=1600.0)
-    _tell(state, until=9000.0)
-    assert _gone(state) == {}
-
-
-def test_a_request_may_still_run_of_which_the_log_does_not_tell() -> None:
-    """It is waited for as long as the longest one took that was seen."""
-    state = _pinged(ALIVE, NEW, longest=300.0)
-    _tell(state, until=1600.0)
-    assert _gone(state) == {}
-    _tell(state, until=1900.0)
-    assert _gone(state) == {600.0: 1.0}
-
-
-def test_a_cold_request_beside_one_that_the_log_had_not_yet_tells_nothing_of_t() -> None:
-    """The environment was not gone, but busy."""
-    state = _told((100.0, 500.0, True), until=700.0)
-    _tell(state, (1150.0, 0.1, True), until=1200.0)
-    _tell(state, (950.0, 400.0, False), until=1400.0)
-    _tell(state, until=9000.0)
-    assert _gone(state) == {}
 
 
 def test_how_many_users_are_likely_to_be_busy_is_known_of_the_last_minute() -> None:
     """Two all the time, a third for half of it; of the hours before there is but the mean."""
     minute = [(7140.0, 60.0, False), (7141.0, 59.0, False), (7150.0, 30.0, False)]
     state = _told((100.0, 60.0, True), *minute)
-    assert state[evidence.RECENT] == pytest.approx((60 + 59 + 30) / 60)
-    assert hazard._busy(state) == pytest.approx(state[evidence.RECENT])
+    assert state[places.RECENT] == pytest.approx((60 + 59 + 30) / 60)
+    assert hazard._busy(state) == pytest.approx(state[places.RECENT])
     _tell(state, until=7300.0)
-    assert hazard._busy(state) == pytest.approx(state[evidence.WORKED] / (7300.0 + 3600.0))
+    assert hazard._busy(state) == pytest.approx(state[places.WORKED] / (7300.0 + 3600.0))
 
 
 def test_a_dear_cold_start_leaves_fewer_pings_to_users_who_may_be_busy() -> None:
@@ -278,7 +223,7 @@ def test_a_dear_cold_start_leaves_fewer_pings_to_users_who_may_be_busy() -> None
     state = _told(*minute)
     found = []
     for value in (1e-5, 1e-4, 1e-2):
-        state[evidence.VALUE] = value
+        state[places.VALUE] = value
         found.append(hazard._spared(state, AUTO.figures))
     assert found[0] == pytest.approx(4.0, rel=0.01)
     assert found[0] > found[1] > found[2] >= hazard._mean_busy(state)

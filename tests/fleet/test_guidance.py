@@ -19,12 +19,12 @@ from warmer.errors import ConfigurationError, ServiceError
 from warmer.fleet import Target, WaveReport
 from warmer.fleet.configuration import UpkeepSettings
 from warmer.fleet.discovery import TargetSources
-from warmer.fleet.evidence import ALIVE, BEGUN, DEAD, GAP, LAYOUT, THIS_LAYOUT
 from warmer.fleet.expressions import Rate
 from warmer.fleet.gaps import GAPS
 from warmer.fleet.guidance import Guidance
 from warmer.fleet.knowledge import Knowledge, knowledge_as_text, knowledge_from_item
 from warmer.fleet.memory import Memory
+from warmer.fleet.places import ALIVE, BEGUN, DEAD, GAP, LAYOUT, THIS_LAYOUT
 from warmer.fleet.plan import Subject
 from warmer.fleet.policy import policy_from_text
 from warmer.fleet.upkeep import Upkeep

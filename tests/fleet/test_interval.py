@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from warmer.fleet import evidence
+from warmer.fleet import places
 from warmer.fleet.auto import Auto
 from warmer.fleet.economics import Economics
 from warmer.fleet.interval import INTERVALS, MARGIN, interval
@@ -19,9 +19,9 @@ Counts = Mapping[float, float]
 
 def _interval(alive: Counts, gone: Counts, others: tuple[Counts, Counts] = ({}, {})) -> float:
     """The lifetime for which it is chosen, by how often each of LIFETIMES was lived through."""
-    state = [0.0] * evidence.STATE
-    rows = {evidence.ALIVE: alive, evidence.DEAD: gone}
-    rows |= {evidence.OTHERS: others[0], evidence.OTHERS + COUNT: others[1]}
+    state = [0.0] * places.STATE
+    rows = {places.ALIVE: alive, places.DEAD: gone}
+    rows |= {places.OTHERS: others[0], places.OTHERS + COUNT: others[1]}
     for first, counts in rows.items():
         for seconds, count in counts.items():
             state[first + LIFETIMES.index(seconds)] = count
@@ -59,13 +59,13 @@ def test_where_nobody_tells_anything_the_prior_decides() -> None:
 
 def _trial(others: tuple[Counts, Counts], trying: float = 0.0) -> tuple[float, bool]:
     """The lifetime that is chosen where so many others try a longer one; whether that is to try."""
-    state = [0.0] * evidence.STATE
-    for first, counts in zip((evidence.OTHERS, evidence.OTHERS + COUNT), others, strict=True):
+    state = [0.0] * places.STATE
+    for first, counts in zip((places.OTHERS, places.OTHERS + COUNT), others, strict=True):
         for seconds, count in counts.items():
             state[first + LIFETIMES.index(seconds)] = count
-    state[evidence.OTHERS_TRYING] = trying
+    state[places.OTHERS_TRYING] = trying
     chosen = INTERVALS[interval(state, FIGURES)] + MARGIN
-    return chosen, bool(state[evidence.TRIAL])
+    return chosen, bool(state[places.TRIAL])
 
 
 def test_a_longer_lifetime_is_tried_when_it_may_save_more_than_the_inits_at_risk() -> None:

@@ -11,7 +11,7 @@ from math import inf
 import pytest
 
 from warmer.errors import ConfigurationError
-from warmer.fleet import evidence, hazard
+from warmer.fleet import evidence, hazard, places
 from warmer.fleet.auto import Auto
 from warmer.fleet.economics import Economics
 from warmer.fleet.keep_alive import BreakEven, Hybrid
@@ -103,31 +103,31 @@ def test_auto_does_not_take_a_busy_environment_for_a_short_lifetime() -> None:
 def test_a_rate_makes_cold_starts_dearer_that_cloudwatch_shows() -> None:
     """A use each 20 minutes is cold each time where nobody pings: far above one in a hundred."""
     policy = Auto("rate", 0.01)
-    state, figures = [0.0] * evidence.STATE, policy.figures
+    state, figures = [0.0] * places.STATE, policy.figures
     evidence.begin(state, 0.0, figures)
     peaks = [int(minute % 20 == 5) for minute in range(240)]
     evidence.read(state, 0.0, peaks, 600.0)
     hazard.choose(state, 14_400.0, figures)
-    assert (state[evidence.REQUESTS], state[evidence.COLDS]) == (12, 12)
-    assert state[evidence.VALUE] > 10 * evidence.DEFAULT_VALUE
+    assert (state[places.REQUESTS], state[places.COLDS]) == (12, 12)
+    assert state[places.VALUE] > 10 * places.DEFAULT_VALUE
 
 
 def test_what_others_tell_is_not_remembered_with_a_function() -> None:
     """Each run has it anew, from all of the warmer's functions."""
     policy = Auto("cold", 1e-2)
-    layout, alive = str(evidence.LAYOUT), str(evidence.ALIVE + 3)
-    remembered = [{layout: evidence.THIS_LAYOUT, alive: count} for count in (2.0, 1.0)]
-    told = policy.told([*remembered, {layout: evidence.THIS_LAYOUT - 1.0, alive: 7.0}, {}])
+    layout, alive = str(places.LAYOUT), str(places.ALIVE + 3)
+    remembered = [{layout: places.THIS_LAYOUT, alive: count} for count in (2.0, 1.0)]
+    told = policy.told([*remembered, {layout: places.THIS_LAYOUT - 1.0, alive: 7.0}, {}])
     memories = [one.decide(_look(0.0, {})).memory for one in (policy, policy.among(told))]
     assert told[3] == sum(told) == 3.0
-    alone, among = ({**memory, str(evidence.TRYING): 0.0} for memory in memories)
+    alone, among = ({**memory, str(places.TRYING): 0.0} for memory in memories)
     assert alone == among
 
 
 def test_a_waves_spare_is_one_of_those_that_it_is_to_reach() -> None:
     """Of five, four are held and paid for as such; a single one is not held at all."""
     figures = Auto("cold", 1e-2).figures
-    ping, held = figures[evidence.PING], figures[evidence.HELD]
+    ping, held = figures[places.PING], figures[places.HELD]
     found = [hazard._price_of(size, figures) for size in (1, 2, 5)]
     assert found == pytest.approx([ping, ping + held, ping + 4 * held])
 
@@ -139,13 +139,13 @@ def _used(seconds: float, value: float = 1e-4) -> list[float]:
     """What logs tell of a user who came every twenty minutes, and was busy for so long; `value` is
     what a cold start is worth."""
     figures = Auto("cold", value).figures
-    state = [0.0] * evidence.STATE
+    state = [0.0] * places.STATE
     evidence.begin(state, 0.0, figures)
-    state[evidence.INFORMED] = 1.0
+    state[places.INFORMED] = 1.0
     known = NOW - 15.0
     rows = [(at * 1200.0, seconds, 0.0) for at in range(72) if at * 1200.0 + seconds < known]
     evidence.take(state, (0.0, known), rows, [at + busy for at, busy, _ in rows], 600.0)
-    state[evidence.TOP] = 1.0
+    state[places.TOP] = 1.0
     hazard.plan(state, NOW, figures)
     return state
 
@@ -159,7 +159,7 @@ def test_a_ping_that_may_meet_nobody_idle_is_weighed_with_its_init() -> None:
     worthless = [hazard._gain(_used(busy, 1e-9), 1, times, paid, figures) for busy in (0.1, 600.0)]
 
     assert single[0] > 0 > single[1]
-    assert worthless[0] - worthless[1] == pytest.approx(0.5 * figures[evidence.INIT], rel=0.2)
+    assert worthless[0] - worthless[1] == pytest.approx(0.5 * figures[places.INIT], rel=0.2)
 
 
 def test_a_gain_is_looked_for_until_it_is_enough() -> None:

@@ -155,7 +155,7 @@ def test_functions_of_one_warmer_learn_the_idle_lifetime_together() -> None:
     gone = []
     for together in (1, 20):
         counted = Counted.empty(20)
-        run = Simulation(Auto("cold", 1e-3), scenario, 0.0, 86_400.0, functions_a_run=together)
+        run = Simulation(Auto("cold", 1e-4), scenario, 0.0, 86_400.0, functions_a_run=together)
         run.functions(arrivals, counted, 0)
         gone.append(int(counted.counts[:, [COLD_PINGS, COLD_REQUESTS]].sum()))
     assert gone[1] < gone[0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from warmer.errors import ConfigurationError
-from warmer.fleet import evidence, hazard, reading
+from warmer.fleet import evidence, hazard, lifetime, places, reading
 from warmer.fleet.economics import Economics
 from warmer.fleet.gaps import GAPS
 from warmer.fleet.policy import Decision, Heard, Look
@@ -23,11 +23,11 @@ __all__ = ["Auto"]
 
 Goal = Literal["cold", "budget", "rate"]
 GOALS: Mapping[str, float] = {
-    "cold": evidence.BY_VALUE,
-    "budget": evidence.BY_BUDGET,
-    "rate": evidence.BY_RATE,
+    "cold": places.BY_VALUE,
+    "budget": places.BY_BUDGET,
+    "rate": places.BY_RATE,
 }
-NAMES = tuple(map(str, range(evidence.OTHERS)))
+NAMES = tuple(map(str, range(places.OTHERS)))
 """Of places in the state, as they are remembered."""
 
 
@@ -48,7 +48,7 @@ class Auto:
     amount: float = 1e-4
     economics: Economics = field(default_factory=Economics.of)
     logs: bool = False
-    others: Sequence[float] = (0.0,) * evidence.TOLD
+    others: Sequence[float] = (0.0,) * places.TOLD
     timed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -70,12 +70,12 @@ class Auto:
     def told(self, memories: Iterable[Mapping[str, float]]) -> list[float]:
         """How often environments were found alive, and gone, after each of LIFETIMES, and how many
         functions try a longer one now; of those that remember it with these places."""
-        found = [0.0] * evidence.TOLD
+        found = [0.0] * places.TOLD
         for memory in memories:
-            if memory.get(str(evidence.LAYOUT)) != evidence.THIS_LAYOUT:
+            if memory.get(str(places.LAYOUT)) != places.THIS_LAYOUT:
                 continue
-            for at in range(evidence.TOLD):
-                found[at] += memory.get(str(evidence.ALIVE + at), 0.0)
+            for at in range(places.TOLD):
+                found[at] += memory.get(str(places.ALIVE + at), 0.0)
         return found
 
     def among(self, others: Sequence[float]) -> Auto:
@@ -102,16 +102,16 @@ class Auto:
         """A wave if it pays; the next look is where another may, or where to ask is worth it."""
         figures = self.figures
         state = _state(look.memory)
-        known = state[evidence.LAYOUT] > 0
+        known = state[places.LAYOUT] > 0
         if not known:
             evidence.begin(state, look.now, figures)
-        evidence.share(state, self.others)
-        state[evidence.INFORMED] = float(self.logs)
+        lifetime.share(state, self.others)
+        state[places.INFORMED] = float(self.logs)
         if self.logs:
             if look.uses is not None:
                 _take(state, look.uses, reading.lasting(state, figures))
         elif known and reading.read_due(state, look.now):
-            first, values = look.history.concurrency(state[evidence.READ_AT])
+            first, values = look.history.concurrency(state[places.READ_AT])
             evidence.read(state, first, values, reading.lasting(state, figures))
         hold = hazard.choose(state, look.now, figures)
         # With a wave this is but a first guess: its replies come to `after`.
@@ -121,7 +121,7 @@ class Auto:
     def after(self, look: Look) -> Decision:
         """When to look again, now that the wave of this very look has been answered."""
         state, figures = _state(look.memory), self.figures
-        evidence.share(state, self.others)
+        lifetime.share(state, self.others)
         rows = [_row(one) for one in look.heard]
         evidence.hear(state, look.now, rows, len(rows), figures)
         look_at = hazard.plan(state, look.now, figures)
@@ -153,8 +153,8 @@ def _state(memory: Mapping[str, float]) -> list[float]:
 
     All are where that was written with other places, by another version of this policy.
     """
-    state = [0.0] * evidence.STATE
-    if memory.get(str(evidence.LAYOUT)) == evidence.THIS_LAYOUT:
+    state = [0.0] * places.STATE
+    if memory.get(str(places.LAYOUT)) == places.THIS_LAYOUT:
         for name, value in memory.items():
             state[int(name)] = value
     return state
@@ -165,8 +165,8 @@ def _memory(state: Sequence[float]) -> Mapping[str, float]:
 
     Of bands that were never used no pauses are known.
     """
-    known = evidence.GAP + (int(state[evidence.TOP]) + 1) * GAPS
+    known = places.GAP + (int(state[places.TOP]) + 1) * GAPS
     found = {name: value for name, value in zip(NAMES, state[:known], strict=False) if value}
-    for place in (evidence.INTERVAL, evidence.TRIAL):
+    for place in (places.INTERVAL, places.TRIAL):
         found.pop(NAMES[place], None)
     return found

@@ -13,77 +13,61 @@ from collections.abc import Sequence
 from typing import Any
 
 from warmer.fleet.gaps import GAPS, PLACES, bin_of
-from warmer.fleet.survival import COUNT as LIVES
-from warmer.fleet.survival import bucket
-
-__all__ = ["LEVELS", "STATE", "begin", "hear", "read", "share", "take"]
-
-LEVELS = (
-    *(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 20, 24, 29, 35, 42, 50, 60, 72, 86, 103),
-    *(124, 149, 179, 215, 258, 310, 372, 446, 535, 642, 720),
+from warmer.fleet.lifetime import clear, learn, lived
+from warmer.fleet.places import (
+    AMOUNT,
+    APPOINTED,
+    ASK_AT,
+    BAND_COLD,
+    BAND_DEPTH,
+    BAND_REACH,
+    BAND_USE,
+    BAND_USES,
+    BAND_WAVE,
+    BANDS,
+    BEFORE,
+    BEFORE_SIZE,
+    BEGUN,
+    BUSY,
+    BY_VALUE,
+    COLDS,
+    DEFAULT_VALUE,
+    GAP,
+    GOAL,
+    INFORMED,
+    INIT,
+    INTERVAL,
+    KNOWN,
+    LARGEST,
+    LAST_USE,
+    LASTING,
+    LAYOUT,
+    LEVELS,
+    LOGGED,
+    LONGEST,
+    NEVER,
+    READ_AT,
+    RECENT,
+    REQUESTS,
+    SENT,
+    SENTS,
+    SPENT,
+    STATE,
+    THIS_LAYOUT,
+    TOP,
+    VALUE,
+    WAVE_AT,
+    WORKED,
 )
-BANDS = len(LEVELS) - 1
-"""Environments that are busy at once are counted in bands: one, two, three, four, up to six, ..."""
 
-# Places in the state. Of those that end with a plus there is one for each band.
-LAYOUT, BEGUN, KNOWN, LAST_USE, READ_AT, VALUE, SPENT, REQUESTS = 0, 1, 2, 3, 4, 5, 6, 7
-COLDS, ASK_AT, APPOINTED, BEFORE, BEFORE_SIZE, COVERED, BUSY, LARGEST = 8, 9, 10, 11, 12, 13, 14, 15
-SUSPECT, INTERVAL, LOGGED, INFORMED, TOP, WORKED = 16, 17, 18, 19, 20, 21
-SUSPECT_AT, LONGEST, TRIAL, RECENT, SUSPECT_FROM = 22, 23, 24, 25, 26
-ALIVE = SUSPECT_FROM + 1
-DEAD = ALIVE + LIVES
-TRYING = DEAD + LIVES  # whether a longer interval is tried
-SENT = TRYING + 1
-SENTS = 24
-BAND_USE = SENT + SENTS  # + when it was used last
-BAND_WAVE = BAND_USE + BANDS  # + when a wave reached it last
-BAND_COLD = BAND_WAVE + BANDS  # + environments that would have been gone when they were needed
-BAND_USES = BAND_COLD + BANDS  # + how often it was used
-BAND_DEPTH = BAND_USES + BANDS  # + how many environments of it were, then, in all
-BAND_REACH = BAND_DEPTH + BANDS  # + how many environments were busy at most, at its last use
-GAP = BAND_REACH + BANDS  # + a histogram of the pauses between its uses
-OTHERS = GAP + BANDS * GAPS
-"""From here on what other functions of the same warmer tell (`share`), not remembered with this."""
-OTHERS_TRYING = OTHERS + 2 * LIVES
-TOLD = 2 * LIVES + 1
-LASTING = OTHERS + TOLD
-"""And the table of each band's histogram, for `hazard`; 0 where that has changed since."""
+__all__ = ["begin", "hear", "read", "take"]
 
-STATE = LASTING + BANDS * PLACES
-
-WAVE_AT = BAND_WAVE
-"""When the last wave was sent, which reached the first band at least."""
-
-THIS_LAYOUT = 3.0
-"""Changes with the places: what was remembered by others is not known then."""
-
-# Places in the economics.
-PING, HELD, LOOK, READ, INIT, DELAY, GOAL, AMOUNT = 0, 1, 2, 3, 4, 5, 6, 7
-LOG_LOOK = 8
-BY_VALUE, BY_BUDGET, BY_RATE = 0.0, 1.0, 2.0
-
-NEVER = -1e18
-HOUR = 3600.0
-DEFAULT_VALUE = 1e-4
 BUSY_DECAY = 0.8
-SHORTEST = 270.0
-"""An environment that is gone sooner after a ping than this was busy with another user."""
 
 UNREAD = 60.0
 """Where what a look at the logs tells begins so much later than the last one's ended (seconds),
 users may have come between. Another process begins after its predecessor's last wave, that is, some
 seconds later."""
-
-RUN_AHEAD = 60.0
-"""A wave is sent up to so many seconds before the moment for which the policy was asked: at the
-last run before that (`warmer.fleet.guidance`)."""
-
-NEWS = 0.05
-"""By so great a part observations have to be more than they were, for an interval to be asked for
-anew: that costs more than all else that a wave does to what is known."""
-
-FEW = 60.0
-"""So few requests between two pings are unlikely to have kept the environment from either."""
 
 
 def begin(state: Any, now: float, economics: Sequence[float]) -> None:
@@ -103,21 +87,6 @@ def begin(state: Any, now: float, economics: Sequence[float]) -> None:
     for band in range(BANDS):
         state[BAND_USE + band] = NEVER
         state[BAND_WAVE + band] = NEVER
-
-
-def share(state: Any, others: Sequence[float]) -> None:
-    """Take in what other functions of the same warmer tell of T: observations by bucket.
-
-    Where all are nearly as many as they were, that is nothing new.
-    """
-    news = False
-    for at in range(TOLD):
-        was = state[OTHERS + at]
-        news = news or abs(others[at] - was) > NEWS * was
-    if news:
-        for at in range(TOLD):
-            state[OTHERS + at] = others[at]
-        state[INTERVAL] = 0.0
 
 
 def _paused(state: Any, band: int, seconds: float, often: float) -> None:
@@ -152,7 +121,7 @@ def hear(state: Any, at: float, replies: Any, rows: int, economics: Sequence[flo
             idle = max(idle, one[1])
             born = at - one[2]
     state[SPENT] += fresh * economics[INIT]
-    _learn_lifetime(state, at, (rows, fresh), (idle, born), requests)
+    learn(state, at, (rows, fresh), (idle, born), requests)
     if fresh < rows and rows <= state[BEFORE_SIZE]:
         # New in spite of the wave before: that many were busy with users.
         state[BUSY] = state[BUSY] * BUSY_DECAY if fresh == 0 else state[BUSY] + fresh
@@ -174,73 +143,6 @@ def _sent(state: Any, at: float, rows: int) -> None:
     if rows != state[BEFORE_SIZE]:
         state[BEFORE_SIZE] = float(rows)
         state[INTERVAL] = 0.0  # which depends on what a wave puts at risk, too
-
-
-def _learn_lifetime(
-    state: Any, at: float, sizes: tuple[int, int], seen: tuple[float, float], requests: float
-) -> None:
-    """What a wave at `at` tells of T: an idle time that was survived, or that was too long.
-
-    sizes: pings, and new environments; seen: the longest idle time, and when that one was born.
-    New environments tell nothing if users had the old ones just then: the logs say so later, or for
-    a single ping without them the one after it, whether so many come that this may be.
-    """
-    rows, fresh = sizes
-    idle, born = seen
-    informed = state[INFORMED] > 0
-    if not informed and requests < FEW:
-        _count(state, DEAD, state[SUSPECT], False)
-    if not informed:
-        state[SUSPECT] = 0.0
-    _count(state, ALIVE, idle, True)
-    before = state[BEFORE]
-    if before <= NEVER or rows > state[BEFORE_SIZE]:
-        return
-    if informed:
-        if 2 * fresh > rows:
-            _suspect(state, at - before, (at - RUN_AHEAD, at))
-    elif rows == 1 and fresh == 1:
-        state[SUSPECT] = at - before
-    elif 2 * fresh > rows:  # users may have had some of a larger wave's
-        _count(state, DEAD, at - before, False)
-    elif rows == 1 and born > before + SHORTEST and born < math.inf:
-        state[COLDS] += 1.0
-        if requests < FEW:
-            _count(state, DEAD, born - before, False)
-
-
-def _suspect(state: Any, seconds: float, when: tuple[float, float]) -> None:
-    """An environment was gone after so many seconds, or busy with a request not yet logged.
-
-    when: between which moments that was found.
-    """
-    if state[SUSPECT] == 0:
-        state[SUSPECT] = seconds
-        state[SUSPECT_FROM], state[SUSPECT_AT] = when
-
-
-def _cleared(state: Any, uses: Any, until: float) -> None:
-    """What was suspected is known once the logs are later than the longest request would be."""
-    if state[SUSPECT] == 0:
-        return
-    since, moment = state[SUSPECT_FROM], state[SUSPECT_AT]
-    for index in range(len(uses)):
-        if uses[index][0] < moment and uses[index][0] + uses[index][1] > since:
-            state[SUSPECT] = 0.0
-            return
-    if until > moment + state[LONGEST]:
-        _count(state, DEAD, state[SUSPECT], False)
-        state[SUSPECT] = 0.0
-
-
-def _count(state: Any, first: int, seconds: float, survived: bool) -> None:
-    """One more observation of a pause; 0 seconds are none."""
-    number = bucket(seconds, survived) if seconds > 0 else -1
-    if number >= 0:
-        many = state[first + number] * NEWS
-        state[first + number] += 1.0
-        if not survived or many < 1.0 or int(many) < int(state[first + number] * NEWS):
-            state[INTERVAL] = 0.0  # one of many that lived tells nothing new
 
 
 def _own(state: Any, minute: float) -> float:
@@ -362,7 +264,7 @@ def take(
         if band + 1 < BANDS and busy > LEVELS[band + 1]:
             band += 1
             if band == 0 and state[LOGGED] > NEVER:
-                _lived(state, moment, uses[index][2] > 0)
+                lived(state, state[LOGGED], moment, uses[index][2] > 0)
             _needed(state, band, moment, watched)
         _reached(state, band, float(busy), moment, idle, watched)
         state[COLDS] += uses[index][2]
@@ -370,24 +272,9 @@ def take(
         state[LONGEST] = max(state[LONGEST], uses[index][1])
         state[LOGGED] = max(state[LOGGED], moment + uses[index][1])
     _end(state, ends, (ended, len(uses)), math.inf, band)
-    _cleared(state, uses, until)
+    clear(state, uses, until)
     state[RECENT] = recent / 60.0
     state[REQUESTS] += float(len(uses))
     state[LAST_USE] = max(state[LAST_USE], state[LOGGED])
     state[READ_AT] = max(state[READ_AT], until)
     state[KNOWN] = max(state[KNOWN], until)
-
-
-def _lived(state: Any, moment: float, cold: bool) -> None:
-    """A user came when nobody else was there; whether that was cold tells of T."""
-    touched = state[LOGGED]
-    for number in range(SENTS):
-        if 0 < state[SENT + number] <= moment:
-            touched = max(touched, state[SENT + number])
-            break
-    if moment - touched <= SHORTEST:
-        return
-    if cold:
-        _suspect(state, moment - touched, (moment, moment))
-    else:
-        _count(state, ALIVE, moment - touched, True)

@@ -20,7 +20,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from warmer.fleet.evidence import (
+from warmer.fleet.gaps import (
+    EDGES,
+    GAPS,
+    PLACES,
+    PRIOR_ENDLESS,
+    bin_of,
+    ending_gaps,
+    lasting_gaps,
+    tabulate,
+)
+from warmer.fleet.interval import INTERVALS, MARGIN, interval, look_price
+from warmer.fleet.places import (
     AMOUNT,
     APPOINTED,
     ASK_AT,
@@ -62,17 +73,6 @@ from warmer.fleet.evidence import (
     VALUE,
     WORKED,
 )
-from warmer.fleet.gaps import (
-    EDGES,
-    GAPS,
-    PLACES,
-    PRIOR_ENDLESS,
-    bin_of,
-    ending_gaps,
-    lasting_gaps,
-    tabulate,
-)
-from warmer.fleet.interval import INTERVALS, MARGIN, interval, look_price
 from warmer.fleet.reading import until_read
 
 __all__ = ["choose", "plan"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from warmer.fleet.evidence import (
+from warmer.fleet.places import (
     ALIVE,
     BEFORE_SIZE,
     DEAD,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from warmer.fleet.evidence import (
+from warmer.fleet.interval import INTERVALS, MARGIN, interval, look_price
+from warmer.fleet.places import (
     ASK_AT,
     BAND_COLD,
     BANDS,
@@ -21,7 +22,6 @@ from warmer.fleet.evidence import (
     READ_AT,
     VALUE,
 )
-from warmer.fleet.interval import INTERVALS, MARGIN, interval, look_price
 
 __all__ = ["lasting", "read_due", "until_read"]
 

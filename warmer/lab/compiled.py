@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-from warmer.fleet import evidence, gaps, hazard, interval, reading, survival
+from warmer.fleet import evidence, gaps, hazard, interval, lifetime, places, reading, survival
 
 __all__ = ["compiled", "inlined"]
 
@@ -22,7 +22,7 @@ def _digest() -> str:
     sources = [here / name for name in ("state.py", "pool.py", "waves.py", "online.py")]
     sources += [
         Path(str(module.__file__))
-        for module in (survival, gaps, evidence, interval, reading, hazard)
+        for module in (survival, gaps, places, lifetime, evidence, interval, reading, hazard)
     ]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from warmer.fleet import evidence, gaps, hazard, interval, reading, survival
+from warmer.fleet import evidence, gaps, hazard, interval, lifetime, places, reading, survival
 from warmer.fleet.use_log import MOST_REPORTS
 from warmer.lab.compiled import compiled
 from warmer.lab.pool import advance, finish, logged, mark_run
@@ -38,7 +38,7 @@ FIRST_PLACES = 64
 
 def _compiled_module() -> dict[str, Any]:
     """The policy's functions, calling each other compiled; the modules do not change."""
-    modules = (survival, gaps, evidence, interval, reading, hazard)
+    modules = (survival, gaps, places, lifetime, evidence, interval, reading, hazard)
     names = {name: value for module in modules for name, value in vars(module).items()}
     for name, value in list(names.items()):
         if isinstance(value, FunctionType):
@@ -51,9 +51,9 @@ _TWIN = _compiled_module()
 _begin, _hear, _read = _TWIN["begin"], _TWIN["hear"], _TWIN["read"]
 _choose, _plan, _read_due = _TWIN["choose"], _TWIN["plan"], _TWIN["read_due"]
 _lasting, _take, _share = _TWIN["lasting"], _TWIN["take"], _TWIN["share"]
-READ_AT, INFORMED = evidence.READ_AT, evidence.INFORMED
-LIVES, LIVES_END = evidence.ALIVE, evidence.ALIVE + evidence.TOLD
-STATE, LARGEST_WAVE = evidence.STATE, max(evidence.LEVELS)
+READ_AT, INFORMED = places.READ_AT, places.INFORMED
+LIVES, LIVES_END = places.ALIVE, places.ALIVE + places.TOLD
+STATE, LARGEST_WAVE = places.STATE, max(places.LEVELS)
 
 
 @compiled
