@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from warmer.fleet.use_log import MOST_REPORTS
-from warmer.lab.log_reads import log_reads
+from warmer.lab.log_reads import OWN_GROUP, log_reads, own_groups
 
 
 def _runs(minutes: int, *at: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -53,3 +53,15 @@ def test_of_several_functions_as_much_is_read_for_each() -> None:
     ended = np.repeat(np.arange(200) * 60.0 + 30.0, MOST_REPORTS // 10)
     new = [log_reads(_runs(200, 190), ended, 0, functions)[1] for functions in (2, 4, 100)]
     assert new == [2 * MOST_REPORTS, 4 * MOST_REPORTS, 4 * MOST_REPORTS]
+
+
+def test_functions_of_more_requests_than_pay_in_a_shared_group_have_their_own() -> None:
+    """The second and the fourth, in half an hour."""
+    limit = int(OWN_GROUP / 2)
+    offsets = np.cumsum([0, limit, limit + 1, 0, 5 * limit])
+    assert own_groups(offsets, 1800.0).tolist() == [-1, 0, -1, 1]
+
+
+def test_who_is_alone_has_nobody_to_share_a_log_group_with() -> None:
+    """However busy it is: every run looks at it."""
+    assert own_groups(np.array([0, 10**6]), 1800.0).tolist() == [-1]

@@ -27,7 +27,6 @@ from warmer.lab.state import (
     PING_BILLED_MS,
     PINGS,
     READS,
-    RUNS,
     WAVES,
     Floats,
     Pool,
@@ -100,65 +99,6 @@ def test_compiled_auto_equals_the_policy_look_by_look(
         )
         results.append((pool.counts.tolist(), pool.seconds.tolist()))
     assert results[0] == results[1]
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    moments=st.lists(st.tuples(st.integers(0, 3), _moments), min_size=1, max_size=80),
-    value=st.sampled_from([2e-5, 1e-4, 1e-3]),
-    idle=st.sampled_from(["360", "600", "300-900"]),
-    uses=st.sampled_from(["logs", "metrics", "told"]),
-)
-def test_compiled_functions_of_one_warmer_equal_those_look_by_look(
-    moments: list[tuple[int, float]], value: float, idle: str, uses: str
-) -> None:
-    """In step through time, whichever way: what one has of the others is the same."""
-    functions, times = (np.array(column) for column in zip(*sorted(moments), strict=True))
-    arrivals = Arrivals.from_requests(functions, times, np.full(len(times), 0.1))
-    lifetime = Distribution.parse(idle, "idle lifetime")
-    scenario = Scenario(idle_lifetime=lifetime, uses=uses)  # type: ignore[arg-type]  # one of three
-    results = []
-    for compiled in (True, False):
-        counted = Counted.empty(len(arrivals))
-        run = Simulation(Auto("cold", value), scenario, 0.0, END, compiled, functions_a_run=3)
-        run.functions(arrivals, counted, 0)
-        results.append((counted.counts.tolist(), counted.seconds.tolist()))
-    assert results[0] == results[1]
-
-
-def test_functions_of_one_warmer_share_the_runs_of_a_minute() -> None:
-    """Two that are alike need the runs of one; each has looks of its own.
-
-    With `auto` they are not quite alike: one of them tries a longer interval.
-    """
-    times = np.array([0.0, 0.0, 100.0, 100.0])
-    arrivals = Arrivals.from_requests(np.array([0, 1, 0, 1]), times, times * 0)
-    for policy in (IdleReset(10), Auto("cold", 1e-3), Fixed(5)):
-        for compiled in (True, False):
-            counted = Counted.empty(2)
-            run = Simulation(policy, Scenario(), 0.0, END, compiled, functions_a_run=2)
-            run.functions(arrivals, counted, 0)
-            looks, runs = counted.counts[:, LOOKS], counted.counts[:, RUNS]
-            if isinstance(policy, Auto):
-                assert 1 < max(looks) <= runs.sum() < looks.sum()
-            else:
-                assert looks[0] == looks[1] > 1
-                assert runs.sum() == looks[0]
-
-
-def test_functions_of_one_warmer_learn_the_idle_lifetime_together() -> None:
-    """Callers each 40 minutes, T of six: what one has tried, others need not."""
-    times = np.concatenate([np.arange(67.3 + 60 * at, 86_400, 2400.0) for at in range(20)])
-    functions = np.repeat(np.arange(20), len(times) // 20)
-    arrivals = Arrivals.from_requests(functions, times, np.full(len(times), 0.05))
-    scenario = Scenario(idle_lifetime=Distribution.parse("360", "idle lifetime"))
-    gone = []
-    for together in (1, 20):
-        counted = Counted.empty(20)
-        run = Simulation(Auto("cold", 1e-4), scenario, 0.0, 86_400.0, functions_a_run=together)
-        run.functions(arrivals, counted, 0)
-        gone.append(int(counted.counts[:, [COLD_PINGS, COLD_REQUESTS]].sum()))
-    assert gone[1] < gone[0]
 
 
 def _long_run(policy: Policy, times: Floats, idle: str = "600", hours: float = 24.0) -> list[int]:

@@ -48,9 +48,9 @@ class Cost:
     log_ms, log_line_ms, log_again_ms: billed for reading a log group, and for each report in there
         that is new, or was read before.
     functions_a_run: how many functions share the costs of a run, its schedule and its log, and one
-        log group that it reads for users' requests; 1 is a warmer for each function alone, None one
-        for all, as the templates deploy it, or as many as it takes where there are more than
-        MOST_FUNCTIONS.
+        log group that it reads for users' requests, but for the busiest (`warmer.lab.log_reads`); 1
+        is a warmer for each function alone, None one for all, as the templates deploy it, or as
+        many as it takes where there are more than MOST_FUNCTIONS.
     custom_metrics: how many metrics of one's own are paid for; none unless a namespace is given.
     """
 

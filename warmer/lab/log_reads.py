@@ -1,4 +1,7 @@
-"""What a warmer reads of its functions' logs, which share one log group."""
+"""What a warmer reads of its functions' logs.
+
+They share one log group, but for those that are so busy that it is cheaper to leave them their own.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,26 @@ import numpy as np
 from warmer.fleet.use_log import LEAST_SECONDS, MOST_REPORTS, MOST_VERSIONS, OVERLAP_SECONDS
 from warmer.lab.state import Flags, Floats, Integers
 
-__all__ = ["log_reads"]
+__all__ = ["log_reads", "own_groups"]
 
 MINUTE = 60.0
+
+OWN_GROUP = 20_000.0
+"""A function with more requests than that in an hour logs to a group of its own. In a shared one
+every run reads all of them, and those of the last minute twice. Of its own the latest MOST_REPORTS
+are read, when the function is looked at: every nine minutes, where T is ten. What this adds is
+another request, which costs as much as 600 reports (`warmer.fleet.run_price`)."""
+
+
+def own_groups(offsets: Integers, seconds: float) -> Integers:
+    """A number for each function that logs to a group of its own, in their order; -1 for others.
+
+    One alone needs nobody to share with. offsets: where the requests of each begin, which come
+    within so many seconds.
+    """
+    requests = np.diff(offsets)
+    own = requests * 3600.0 > OWN_GROUP * seconds if len(requests) > 1 else requests < 0
+    return np.where(own, np.cumsum(own) - 1, -1)
 
 
 def log_reads(runs: Flags, ended: Floats, pings: int, functions: int = 1) -> tuple[int, int, int]:

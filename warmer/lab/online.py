@@ -13,8 +13,9 @@ import numpy as np
 from warmer.fleet import evidence, gaps, hazard, interval, lifetime, places, reading, survival
 from warmer.fleet.use_log import MOST_REPORTS
 from warmer.lab.compiled import compiled
-from warmer.lab.pool import advance, finish, logged, mark_run
+from warmer.lab.pool import advance, finish, logged, mark_run, skip
 from warmer.lab.state import (
+    DRAWS_APART,
     LOOKS,
     READS,
     REPLY_FIELDS,
@@ -63,8 +64,8 @@ def run_auto(
     economics: Floats,
     clock: Floats,
     timing: Floats,
-    runs: Flags,
-    counted: tuple[Integers, Floats],
+    marks: tuple[Flags, Flags, Integers],
+    counted: tuple[Integers, Floats, int],
 ) -> None:
     """What `warmer.fleet.auto.Auto` does for the functions of one warmer, from the first look on.
 
@@ -72,11 +73,14 @@ def run_auto(
     group: requests of all functions, and where those of each begin, as `Arrivals` has it.
     clock: the moment that is 0 here, the metric delay, the end, the longest time between two
         looks, and how late the logs are, all in seconds; the last is negative where none are read.
-    runs: a flag for each minute from 0 on, set where the warmer runs.
-    counted: a row of counts and one of seconds for each function, which are filled.
+    marks: a flag for each minute from 0 on, set where the warmer runs; such flags for some of the
+        functions, set where these are looked at; and which of them are whose, -1 for nobody's.
+    counted: a row of counts and one of seconds for each function, which are filled; and how many
+        functions come before the first.
     """
     everything, offsets = group
-    counts, seconds = counted
+    counts, seconds, before = counted
+    runs, looks, whose = marks
     functions, end, logs = len(offsets) - 1, clock[2], clock[4] >= 0
     replies = np.zeros((LARGEST_WAVE + 2, REPLY_FIELDS))
     states = np.zeros((functions, STATE))
@@ -85,6 +89,8 @@ def run_auto(
         new_pool(FIRST_PLACES, minutes, offsets[at + 1] - offsets[at] if logs else 0)
         for at in range(functions)
     ]
+    for at in range(functions):
+        skip(pools[at], (before + at) * DRAWS_APART)
     together = np.zeros(LIVES_END - LIVES)
     queue = [(0.0, at) for at in range(functions)]
     while queue[0][0] < end:
@@ -92,6 +98,8 @@ def run_auto(
         requests = _of(everything, offsets, at)
         pool = _served(pools, at, requests, draws, now)
         own = states[at, LIVES:LIVES_END].copy()
+        if whose[at] >= 0:
+            looks[whose[at], int(now / 60)] = True
         if pool.counts[LOOKS] == 0:
             _begin(states[at], clock[0] + now, economics)
         _share(states[at], together - own)
@@ -110,6 +118,7 @@ def run_auto(
     for at in range(functions):
         pool = _served(pools, at, _of(everything, offsets, at), draws, end)
         finish(pool, draws, end)
+        skip(pool, -(before + at) * DRAWS_APART)
         counts[at], seconds[at] = pool.counts, pool.seconds
 
 

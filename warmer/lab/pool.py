@@ -55,6 +55,7 @@ __all__ = [
     "mark_run",
     "push",
     "release",
+    "skip",
     "take",
 ]
 
@@ -258,6 +259,12 @@ def logged(pool: Pool, requests: Requests, until: float) -> Floats:
         found += 1
     counts[UNTOLD] = running
     return rows[max(found - MOST_REPORTS, 0) : found]
+
+
+@compiled
+def skip(pool: Pool, invocations: int) -> None:
+    """Leave out so many values of `Draws`, or go back."""
+    pool.counts[INVOCATIONS] += invocations
 
 
 @compiled

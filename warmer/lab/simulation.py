@@ -13,12 +13,13 @@ from warmer.fleet.auto import Auto
 from warmer.fleet.policy import Heard, Hearing, IdleReset, Informed, Look, Policy, Sharing
 from warmer.fleet.use_log import MOST_REPORTS
 from warmer.fleet.uses import Use, Uses
-from warmer.lab.log_reads import log_reads
+from warmer.lab.log_reads import log_reads, own_groups
 from warmer.lab.online import FIRST_PLACES, run_auto
-from warmer.lab.pool import advance, finish, logged, mark_run
+from warmer.lab.pool import advance, finish, logged, mark_run, skip
 from warmer.lab.scenario import Scenario
 from warmer.lab.state import (
     COUNTS,
+    DRAWS_APART,
     LOG_AGAIN,
     LOG_LINES,
     LOG_READS,
@@ -128,7 +129,9 @@ class Simulation:
             group = Arrivals(times, arrivals.services, offsets)
             rows = slice(first + begin, first + begin + len(group))
             counted = Counted(into.counts[rows], into.seconds[rows])
-            self._runs[:] = False
+            self._before, self._runs[:] = first + begin, False
+            self._whose = own_groups(offsets, self._end)
+            self._looked = np.zeros((self._whose.max() + 1, len(self._runs)), np.bool_)
             if self._run is not None:
                 self._one_by_one(group, counted, self._run)
             elif self._compiled:
@@ -136,19 +139,34 @@ class Simulation:
             else:
                 self._look_by_look(group, counted)
             if self._logs:
-                pings = int(counted.counts[:, PINGS].sum())
-                ended = times[offsets[0] : offsets[-1]]
-                read = log_reads(self._runs, ended, pings, len(group))
-                counted.counts[0, [LOG_READS, LOG_LINES, LOG_AGAIN]] = read
+                self._read(group, counted)
+
+    def _read(self, group: Arrivals, into: Counted) -> None:
+        """Count what is read of the log group that most functions share, and of others' own."""
+        pings, shared = into.counts[:, PINGS], np.flatnonzero(self._whose < 0)
+        ended = [group.of(number).times for number in range(len(group))]
+        places = [LOG_READS, LOG_LINES, LOG_AGAIN]
+        for number in np.flatnonzero(self._whose >= 0):
+            looks = self._looked[self._whose[number]]
+            into.counts[number, places] = log_reads(looks, ended[number], int(pings[number]))
+        if len(shared):
+            theirs = np.concatenate([ended[number] for number in shared])
+            sent = int(pings[shared].sum())
+            read = log_reads(self._runs, theirs, sent, len(shared))
+            into.counts[shared[0], places] = read
 
     def _one_by_one(self, group: Arrivals, into: Counted, run: Callable[[Requests], bool]) -> None:
         """Functions whose policy has nothing of the others'."""
         for number in range(len(group)):
             clear(self._pool)
+            drawn = (self._before + number) * DRAWS_APART
+            skip(self._pool, drawn)
             others = self._runs.copy()
             while not run(group.of(number)):
                 self._pool = new_pool(2 * len(self._pool.busy_end), len(self._pool.peaks))
+                skip(self._pool, drawn)
                 self._runs[:] = others
+            skip(self._pool, -drawn)
             self._pool.counts[LOOKS] += self._looks
             self._pool.counts[RUNS] += self._looks if number == 0 else 0
             into.counts[number], into.seconds[number] = self._pool.counts, self._pool.seconds
@@ -170,21 +188,26 @@ class Simulation:
             np.array(self._policy.figures),
             np.array(clock),
             self._timing,
-            self._runs,
-            (into.counts, into.seconds),
+            (self._runs, self._looked, self._whose),
+            (into.counts, into.seconds, self._before),
         )
 
     def _look_by_look(self, group: Arrivals, into: Counted) -> None:
         """What the scheduled warmer does: the function whose look is due first is looked at."""
         followed = [self._followed(group.of(number)) for number in range(len(group))]
+        for number, one in enumerate(followed):
+            skip(one.pool, (self._before + number) * DRAWS_APART)
         queue = [(0.0, number) for number in range(len(group))]
         while queue[0][0] < self._end:
             now, number = queue[0]
+            if self._whose[number] >= 0:
+                self._looked[self._whose[number], int(now / 60)] = True
             look_at = self._look(followed[number], now, self._among(followed, number))
             heapq.heapreplace(queue, (max(min(look_at, now + self._most), now + 1e-3), number))
         for number, one in enumerate(followed):
             self._advance(one, self._end)
             finish(one.pool, self._draws, self._end)
+            skip(one.pool, -(self._before + number) * DRAWS_APART)
             into.counts[number], into.seconds[number] = one.pool.counts, one.pool.seconds
 
     def _followed(self, requests: Requests) -> _Followed:

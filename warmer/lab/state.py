@@ -35,6 +35,10 @@ COLD_REQUESTS, COLD_PINGS, PINGS, COLLISIONS, LOOKS, READS = 6, 7, 8, 9, 10, 11
 LOG_READS, LOG_LINES, UNTOLD, WAVES, RUNS, LOG_AGAIN = 12, 13, 14, 15, 16, 17
 COUNTS = 18
 
+DRAWS_APART = 7919
+"""A function's first invocation has the value that is so many further on in `Draws` than that of
+the function before, so that chance is not the same for all."""
+
 # Places in Pool.seconds. Billed time is whole milliseconds for each invocation; WAVE_TIME is the
 # moment of the last wave.
 IDLE_TIME, PING_TIME, REQUEST_INIT, PING_INIT, REQUEST_BILLED_MS, PING_BILLED_MS = 0, 1, 2, 3, 4, 5
