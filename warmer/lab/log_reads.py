@@ -18,7 +18,8 @@ OWN_GROUP = 20_000.0
 """A function with more requests than that in an hour logs to a group of its own. In a shared one
 every run reads all of them, and those of the last minute twice. Of its own the latest MOST_REPORTS
 are read, when the function is looked at: every nine minutes, where T is ten. What this adds is
-another request, which costs as much as 600 reports (`warmer.fleet.run_price`)."""
+another request, which costs as much as 600 reports (`warmer.fleet.run_price`). Who deploys a
+function knows as much of it; no policy does."""
 
 
 def own_groups(offsets: Integers, seconds: float) -> Integers:
