@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.lab.reference import Reference
+from warmer.lab.pool import advance
 from warmer.lab.state import (
     COLD_PINGS,
     COLD_REQUESTS,
@@ -176,3 +178,13 @@ def test_too_few_places_are_reported() -> None:
     case = Case([(0.0, 9.0)] * 3, [(1.0, 2)], [0.0], [1.0], [9.0], [])
     assert simulate(case, places=4) is None
     assert simulate(case, places=5) is not None
+
+
+def test_the_loop_over_requests_counts_no_references() -> None:
+    """Two atomic operations for each look at an array were most of its time."""
+    served: Any = advance
+    anew = type(served)(served.py_func, targetoptions=served.targetoptions)
+    draws = Draws(np.ones(1), np.ones(1), np.ones(1), np.empty(0))
+    assert anew(new_pool(4), Requests(np.arange(3.0), np.ones(3)), draws, 9.0)
+    (assembly,) = anew.inspect_asm().values()
+    assert "NRT_" not in assembly

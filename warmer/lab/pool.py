@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from warmer.fleet.use_log import MOST_REPORTS
-from warmer.lab.compiled import compiled, inlined
+from warmer.lab.compiled import borrowing, compiled, inlined
 from warmer.lab.state import (
     BUSY,
     COLD_REQUESTS,
@@ -196,7 +196,7 @@ def mark_peak(pool: Pool, now: float) -> None:
         pool.peaks[minute] = max(pool.peaks[minute], pool.counts[BUSY])
 
 
-@compiled
+@borrowing
 def advance(pool: Pool, requests: Requests, draws: Draws, until: float) -> bool:
     """Serve all requests up to and including `until` (seconds) that were not served before.
 
@@ -261,13 +261,13 @@ def logged(pool: Pool, requests: Requests, until: float) -> Floats:
     return rows[max(found - MOST_REPORTS, 0) : found]
 
 
-@compiled
+@borrowing
 def skip(pool: Pool, invocations: int) -> None:
     """Leave out so many values of `Draws`, or go back."""
     pool.counts[INVOCATIONS] += invocations
 
 
-@compiled
+@borrowing
 def mark_run(pool: Pool, runs: Flags, now: float) -> None:
     """The warmer runs at `now`; what it looks at in the same minute costs no other run.
 
@@ -279,7 +279,7 @@ def mark_run(pool: Pool, runs: Flags, now: float) -> None:
         pool.counts[RUNS] += 1
 
 
-@compiled
+@borrowing
 def finish(pool: Pool, draws: Draws, end: float) -> None:
     """Count the idle time of all environments up to `end`, in seconds. The pool is used up then."""
     release(pool, draws, end)
