@@ -17,6 +17,7 @@ from infra.cloud.function import FunctionVersion
 from infra.cloud.lambda_metrics import LambdaMetrics
 from infra.cloud.ledger import Ledger
 from infra.cloud.metrics import MetricId, MetricStore
+from infra.cloud.provisioner import Provisioned
 from tests.cloud.conftest import Start
 from tests.cloud.metric_clock import START, StandingClock
 from tests.cloud.sample_function import deploy, request, wait_until
@@ -209,7 +210,7 @@ def test_provisioned_environments_are_counted_as_they_are(start: Start, tmp_path
     store = MetricStore(clock)
     running.ledger.subscribe(LambdaMetrics(store, clock).record)
     running.plane.provision(version, 2)
-    wait_until(lambda: len(running.ledger.alive()) == 2)
+    wait_until(lambda: running.plane.provisioned(version) == Provisioned(2, 2, 0, "READY"))
     running.plane.invoke(version, request(version, invoked_arn=f"{version.arn}:live"))
     store.refresh()
     begun = math.floor(store.now() / 3600) * 3600
