@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warmer.fleet.survival import LIFETIMES, IdleLifetime, Survival
+from warmer.fleet.survival import LIFETIMES, IdleLifetime, Survival, coarse
 
 SURVIVALS = st.builds(Survival, st.floats(0, 7200), st.booleans())
 
@@ -84,3 +84,11 @@ def test_neighbours_whose_parts_rise_are_pooled() -> None:
     chances = IdleLifetime.learnt([*halves * 10, *[Survival(480, alive=True)] * 80]).chances
 
     assert chances[:3] == pytest.approx([100 / 120] * 3, abs=0.01)
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+def test_coarse_counts_are_few_in_order_and_nearly_what_they_were(one: int, other: int) -> None:
+    """Exactly that up to 31; of more at most a sixteenth is left out, and never is the order."""
+    assert coarse(one) == one if one < 32 else one * 15 / 16 < coarse(one) <= one
+    assert coarse(coarse(one)) == coarse(one)
+    assert (coarse(one) <= coarse(other)) or one > other

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from warmer.fleet.auto import Auto
 from warmer.fleet.policy import Fixed, IdleReset, Policy, Windows
 from warmer.fleet.use_log import MOST_REPORTS
 from warmer.lab.distribution import Distribution
+from warmer.lab.online import compiled_module
 from warmer.lab.scenario import Scenario
 from warmer.lab.simulation import Counted, Simulation
 from warmer.lab.state import (
@@ -27,6 +30,7 @@ from warmer.lab.state import (
 from warmer.lab.trace import Arrivals
 
 END = 7200.0
+HALF_DAY = 43_200.0
 _moments = st.integers(0, 7200).map(float) | st.floats(0, 7200)
 
 
@@ -52,6 +56,37 @@ def test_compiled_functions_of_one_warmer_equal_those_look_by_look(
         run.functions(arrivals, counted, 0)
         results.append((counted.counts.tolist(), counted.seconds.tolist()))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("idle", ["600", "300-900"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_compiled_functions_believe_the_others_as_those_look_by_look(idle: str, seed: int) -> None:
+    """Through half a day, in which others live through what one's own did not."""
+    chance = np.random.default_rng(seed)
+    pauses = chance.exponential(chance.choice([900.0, 2400.0], size=(12, 1)), size=(12, 60))
+    times = pauses.cumsum(axis=1)
+    within = times < HALF_DAY
+    functions, times = np.nonzero(within)[0], times[within]
+    arrivals = Arrivals.from_requests(functions, times, np.full(len(times), 0.1))
+    scenario = Scenario(idle_lifetime=Distribution.parse(idle, "idle lifetime"))
+    results = []
+    for compiled in (True, False):
+        counted = Counted.empty(12)
+        run = Simulation(Auto("cold", 1e-3), scenario, 0.0, HALF_DAY, compiled, functions_a_run=12)
+        run.functions(arrivals, counted, 0)
+        results.append((counted.counts.tolist(), counted.seconds.tolist()))
+    assert results[0] == results[1]
+
+
+def test_modules_compiled_together_share_no_name_for_different_things() -> None:
+    """One would call the other's function: what is simulated would not be what runs."""
+    one, other = ModuleType("one"), ModuleType("other")
+    exec("def _gone(a: float) -> float:\n    return a", vars(one))
+    exec("def _gone(a: float) -> float:\n    return -a", vars(other))
+    with pytest.raises(RuntimeError, match="other: _gone is another module's already"):
+        compiled_module(one, other)
+    vars(other)["_gone"] = vars(one)["_gone"]
+    assert compiled_module(one, other)["_gone"](2.0) == 2.0
 
 
 def test_functions_of_one_warmer_share_the_runs_of_a_minute() -> None:

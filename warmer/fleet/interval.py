@@ -24,7 +24,7 @@ from warmer.fleet.places import (
     TRIAL,
 )
 from warmer.fleet.survival import COUNT as LIVES
-from warmer.fleet.survival import LIFETIMES, PRIOR_ALIVE, PRIOR_WEIGHT, pool
+from warmer.fleet.survival import LIFETIMES, PRIOR_ALIVE, PRIOR_WEIGHT, coarse, pool
 
 __all__ = ["INTERVALS", "MARGIN", "interval", "look_price"]
 
@@ -68,13 +68,13 @@ def _outlived(state: Any, number: int) -> float:
     """How many environments are known to have lived for so long."""
     found = 0.0
     for longer in range(number, LIVES):
-        found += state[ALIVE + longer] + state[OTHERS + longer]
+        found += coarse(state[ALIVE + longer]) + coarse(state[OTHERS + longer])
     return found
 
 
 def _gone(state: Any, number: int) -> float:
     """How many are known to have lived for no longer, but for longer than the one before."""
-    return float(state[DEAD + number] + state[OTHERS + LIVES + number])
+    return float(coarse(state[DEAD + number]) + coarse(state[OTHERS + LIVES + number]))
 
 
 def _each(state: Any, economics: Sequence[float]) -> float:
@@ -92,15 +92,15 @@ def _best_interval(state: Any, economics: Sequence[float]) -> int:
     later, gone, others, failed, known = 0.0, 0.0, 0.0, 0.0, 0.0
     likely = _likely(state, 0.0)
     for number in range(LIVES):
-        later += state[ALIVE + number]
-        others += state[OTHERS + number]
+        later += coarse(state[ALIVE + number])
+        others += coarse(state[OTHERS + number])
     for number in range(LIVES):
         # Who lived longer had lived through this; who was gone sooner had not.
         alive, told = later, others
-        later -= state[ALIVE + number]
-        others -= state[OTHERS + number]
-        gone += state[DEAD + number]
-        failed += state[OTHERS + LIVES + number]
+        later -= coarse(state[ALIVE + number])
+        others -= coarse(state[OTHERS + number])
+        gone += coarse(state[DEAD + number])
+        failed += coarse(state[OTHERS + LIVES + number])
         tried = alive + gone
         expected = lives * likely[number] / prior
         prior = likely[number]
@@ -140,8 +140,10 @@ def _likely(state: Any, own: float) -> list[float]:
     """The chances to live through LIFETIMES by what other functions tell, and by `own` times what
     this one's own waves do."""
     into, last = [0.0] * (3 * LIVES), -1
-    alive = [state[OTHERS + at] + own * state[ALIVE + at] for at in range(LIVES)]
-    gone = [state[OTHERS + LIVES + at] + own * state[DEAD + at] for at in range(LIVES)]
+    alive = [coarse(state[OTHERS + at]) + own * coarse(state[ALIVE + at]) for at in range(LIVES)]
+    gone = [
+        coarse(state[OTHERS + LIVES + at]) + own * coarse(state[DEAD + at]) for at in range(LIVES)
+    ]
     pool(alive, gone, PRIOR_ALIVE, PRIOR_OF_OTHERS, into)
     for at in range(LIVES):
         into[at] = into[at] / into[LIVES + at]

@@ -41,7 +41,7 @@ from warmer.fleet.places import (
     WORKED,
 )
 from warmer.fleet.survival import COUNT as LIVES
-from warmer.fleet.survival import bucket
+from warmer.fleet.survival import bucket, coarse
 
 __all__ = ["clear", "learn", "lived", "share"]
 
@@ -51,10 +51,6 @@ SHORTEST = 270.0
 RUN_AHEAD = 60.0
 """A wave is sent up to so many seconds before the moment for which the policy was asked: at the
 last run before that (`warmer.fleet.guidance`)."""
-
-NEWS = 0.05
-"""By so great a part observations have to be more than they were, for an interval to be asked for
-anew: that costs more than all else that a wave does to what is known."""
 
 FEW = 60.0
 """So few requests between two pings are unlikely to have kept the environment from either."""
@@ -66,18 +62,9 @@ pause it has to be less likely by as much."""
 
 
 def share(state: Any, others: Sequence[float]) -> None:
-    """Take in what other functions of the same warmer tell of T: observations by bucket.
-
-    Where all are nearly as many as they were, that is nothing new.
-    """
-    news = False
+    """Take in what other functions of the same warmer tell of T: observations by bucket."""
     for at in range(TOLD):
-        was = state[OTHERS + at]
-        news = news or abs(others[at] - was) > NEWS * was
-    if news:
-        for at in range(TOLD):
-            state[OTHERS + at] = others[at]
-        state[INTERVAL] = 0.0
+        _set(state, OTHERS + at, others[at])
 
 
 def learn(
@@ -101,10 +88,10 @@ def _missed(state: Any, at: float, sizes: tuple[int, int]) -> None:
     touched = _touched(state, rows - fresh + 1)
     if 2 * fresh <= rows or not NEVER < touched < at:
         return
-    believed = fresh == rows and _often_busy(state) < SELDOM / (
-        1.0 + _outlived(state, at - touched)
-    )
-    _suspect(state, at - touched, (at - RUN_AHEAD, at), believed)
+    pause = at - touched
+    often = SELDOM / (1.0 + _lived_longer(state, pause))
+    believed = fresh == rows and _often_busy(state) < often
+    _suspect(state, pause, (at - RUN_AHEAD, at), believed)
 
 
 def _touched(state: Any, number: int) -> float:
@@ -122,7 +109,7 @@ def _often_busy(state: Any) -> float:
     return float(max(state[WORKED] / watched, state[RECENT]))
 
 
-def _outlived(state: Any, pause: float) -> float:
+def _lived_longer(state: Any, pause: float) -> float:
     """How many environments, those of other functions too, are known to have lived for longer."""
     found = 0.0
     for number in range(max(bucket(pause, False), 0), LIVES):
@@ -173,8 +160,7 @@ def clear(state: Any, uses: Any, until: float) -> None:
         if uses[index][0] < moment and uses[index][0] + uses[index][1] > since:
             number = bucket(-seconds, False) if seconds < 0 else -1
             if number >= 0:
-                state[DEAD + number] -= 1.0
-                state[INTERVAL] = 0.0
+                _set(state, DEAD + number, state[DEAD + number] - 1.0)
             state[SUSPECT] = 0.0
             return
     if until > moment + state[LONGEST]:
@@ -202,7 +188,12 @@ def _count(state: Any, first: int, seconds: float, survived: bool) -> None:
     """One more observation of a pause; 0 seconds are none."""
     number = bucket(seconds, survived) if seconds > 0 else -1
     if number >= 0:
-        many = state[first + number] * NEWS
-        state[first + number] += 1.0
-        if not survived or many < 1.0 or int(many) < int(state[first + number] * NEWS):
-            state[INTERVAL] = 0.0  # one of many that lived tells nothing new
+        _set(state, first + number, state[first + number] + 1.0)
+
+
+def _set(state: Any, place: int, count: float) -> None:
+    """So many observations now; the interval is chosen anew if that is anything new."""
+    was = state[place]
+    state[place] = count
+    if was != count and coarse(was) != coarse(count):
+        state[INTERVAL] = 0.0

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-__all__ = ["LIFETIMES", "IdleLifetime", "Survival", "bucket", "pool"]
+__all__ = ["LIFETIMES", "IdleLifetime", "Survival", "bucket", "coarse", "pool"]
 
 LIFETIMES = (300.0, 360.0, 480.0, 600.0, 720.0, 900.0, 1200.0, 1500.0, 2700.0, 3600.0)
 """Seconds of idleness at which the chance to be alive is estimated: lifetimes that were published
@@ -45,6 +45,16 @@ class Survival(NamedTuple):
 
     seconds: float
     alive: bool
+
+
+def coarse(count: float) -> float:
+    """The same number with five binary digits: to 31 as it is, of more but one in sixteen to 32.
+
+    An interval is chosen by these, so that one of many observations changes nothing: choosing costs
+    more than all else that a wave does to what is known.
+    """
+    digits, power = math.frexp(count)
+    return math.ldexp(math.floor(digits * 32.0), power - 5)
 
 
 def bucket(seconds: float, survived: bool) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numba
@@ -32,15 +32,21 @@ from warmer.lab.state import (
 )
 from warmer.lab.waves import has_room, send_wave, with_room
 
-__all__ = ["FIRST_PLACES", "run_auto"]
+__all__ = ["FIRST_PLACES", "compiled_module", "run_auto"]
 
 FIRST_PLACES = 64
 
 
-def _compiled_module() -> dict[str, Any]:
-    """The policy's functions, calling each other compiled; the modules do not change."""
-    modules = (survival, gaps, places, lifetime, evidence, interval, reading, hazard)
-    names = {name: value for module in modules for name, value in vars(module).items()}
+def compiled_module(*modules: ModuleType) -> dict[str, Any]:
+    """The policy's functions, calling each other compiled; the modules do not change.
+
+    They have one set of names together: RuntimeError where two mean different things by one.
+    """
+    names: dict[str, Any] = {}
+    for module in modules:
+        for name, value in vars(module).items():
+            if not name.startswith("__") and names.setdefault(name, value) != value:
+                raise RuntimeError(f"{module.__name__}: {name} is another module's already: rename")
     for name, value in list(names.items()):
         if isinstance(value, FunctionType):
             twin = FunctionType(value.__code__, names, name, value.__defaults__)
@@ -48,7 +54,7 @@ def _compiled_module() -> dict[str, Any]:
     return names
 
 
-_TWIN = _compiled_module()
+_TWIN = compiled_module(survival, gaps, places, lifetime, evidence, interval, reading, hazard)
 _begin, _hear, _read = _TWIN["begin"], _TWIN["hear"], _TWIN["read"]
 _choose, _plan, _read_due = _TWIN["choose"], _TWIN["plan"], _TWIN["read_due"]
 _lasting, _take, _share = _TWIN["lasting"], _TWIN["take"], _TWIN["share"]
