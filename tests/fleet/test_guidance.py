@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from math import inf
 
 import numpy as np
@@ -22,6 +23,7 @@ from warmer.fleet.discovery import TargetSources
 from warmer.fleet.expressions import Rate
 from warmer.fleet.gaps import GAPS
 from warmer.fleet.guidance import Guidance
+from warmer.fleet.interval import MARGIN
 from warmer.fleet.knowledge import Knowledge, knowledge_as_text, knowledge_from_item
 from warmer.fleet.memory import Memory
 from warmer.fleet.places import ALIVE, BEGUN, DEAD, GAP, LAYOUT, THIS_LAYOUT
@@ -49,6 +51,7 @@ class World:
     pings: int = 0
     reads: int = 0
     cold: int = 0
+    sent: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.pool = BrutePool(IDLE)
@@ -83,6 +86,7 @@ class World:
         del deadline
         (target,) = targets
         self.pings += target.concurrency
+        self.sent.append(self.now)
         replies = self.pool.wave(self.now, target.concurrency)
         return [report(replies, at=self.now, version=self.version)]
 
@@ -118,6 +122,16 @@ def test_a_policy_is_asked_at_the_run_before_its_moment_and_not_between() -> Non
     world.replay([], 22)
 
     assert world.pings == 4
+
+
+def test_auto_knows_that_a_wave_was_sent_in_the_run_before_its_moment() -> None:
+    """Else it could come up to a minute too late after the one before, and find all gone."""
+    world, used = World("auto:cold=0.01"), np.arange(600.0, 8 * 3600.0, 1497.0)
+    world.replay(used.tolist(), 8 * 60)
+
+    touched = sorted([*world.sent, *(NOON + used)])
+    pauses = [b - a for a, b in pairwise(touched) if b in world.sent and a > NOON + 7200.0]
+    assert IDLE - MARGIN - 60.0 < max(pauses) <= IDLE - MARGIN
 
 
 def test_the_number_of_a_target_is_the_most_that_a_policy_holds() -> None:

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.lab.reference import Reference
-from warmer.lab.pool import advance
+from warmer.lab.pool import advance, run_before
 from warmer.lab.state import (
     COLD_PINGS,
     COLD_REQUESTS,
@@ -178,6 +178,14 @@ def test_too_few_places_are_reported() -> None:
     case = Case([(0.0, 9.0)] * 3, [(1.0, 2)], [0.0], [1.0], [9.0], [])
     assert simulate(case, places=4) is None
     assert simulate(case, places=5) is not None
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_a_look_is_made_in_the_last_run_before_its_moment(moment: float, now: float) -> None:
+    """By the minute, and never in the run that is over."""
+    found = run_before(moment, now)
+    assert found % 60 == 0 and found > now
+    assert moment - 60 < found <= moment or found <= now + 60
 
 
 def test_the_loop_over_requests_counts_no_references() -> None:

@@ -20,7 +20,7 @@ from zlib import crc32
 
 from warmer.errors import ServiceError
 from warmer.fleet.plan import Situation, Subject
-from warmer.fleet.policy import Heard, Hearing, Informed, Look, Policy, Sharing
+from warmer.fleet.policy import Early, Heard, Hearing, Informed, Look, Policy, Sharing
 from warmer.fleet.report import WaveReport
 from warmer.ping import Reply
 
@@ -131,7 +131,8 @@ class Guidance:
         if not self._is_due(remembered, situation):
             return Step(0, look_at, remembered, changed=False)
         uses, read = self._uses(subject, remembered)
-        look = self._look(subject, remembered, max(situation.now, look_at))._replace(uses=uses)
+        look = self._look(subject, remembered, self._asked_as_of(look_at, situation.now))
+        look = look._replace(uses=uses)
         decision = self._policy_for(subject, read).decide(look)
         memory = {**decision.memory, **read, POLICY: self._mark, LOOK_AT: decision.look_at}
         if decision.hold:
@@ -209,6 +210,11 @@ class Guidance:
     def _is_due(remembered: Mapping[str, float], situation: Situation) -> bool:
         following = situation.now if situation.next_run is None else situation.next_run
         return remembered.get(LOOK_AT, -inf) <= max(situation.now, following - 1.0)
+
+    def _asked_as_of(self, look_at: float, now: float) -> float:
+        if isinstance(self.policy, Early) and look_at < now + self.policy.early_seconds:
+            return now
+        return max(now, look_at)
 
     def _uses(
         self, subject: Subject, remembered: Mapping[str, float]

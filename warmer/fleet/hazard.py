@@ -47,6 +47,7 @@ from warmer.fleet.places import (
     COVERED,
     DEFAULT_VALUE,
     DELAY,
+    EARLY,
     GAP,
     GOAL,
     HELD,
@@ -86,7 +87,6 @@ STEPS = 96
 UNSEEN = 15.0
 """For so long logs do not tell of what has ended; of what still runs they do not tell at all."""
 
-EARLY = 60.0
 RIDE = 1 / 3
 """A band whose time is to come within this part of an interval may go with a wave before."""
 
@@ -302,7 +302,7 @@ def choose(state: Any, now: float, economics: Sequence[float]) -> int:
     seconds = INTERVALS[interval(state, economics)]
     alive = now <= _kept(state, 0, seconds)
     top = _best_wave(state, now, seconds, economics)
-    if top < 0 and state[APPOINTED] == now:
+    if top < 0 and NEVER < state[APPOINTED] < now + EARLY:
         top = 0
     if top < 0:
         return 0

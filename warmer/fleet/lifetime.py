@@ -48,9 +48,8 @@ __all__ = ["clear", "learn", "lived", "share"]
 SHORTEST = 270.0
 """An environment that is gone sooner after a ping than this was busy with another user."""
 
-RUN_AHEAD = 60.0
-"""A wave is sent up to so many seconds before the moment for which the policy was asked: at the
-last run before that (`warmer.fleet.guidance`)."""
+SENT_WITHIN = 5.0
+"""So many seconds after a run began its waves are under way."""
 
 FEW = 60.0
 """So few requests between two pings are unlikely to have kept the environment from either."""
@@ -91,7 +90,7 @@ def _missed(state: Any, at: float, sizes: tuple[int, int]) -> None:
     pause = at - touched
     often = SELDOM / (1.0 + _lived_longer(state, pause))
     believed = fresh == rows and _often_busy(state) < often
-    _suspect(state, pause, (at - RUN_AHEAD, at), believed)
+    _suspect(state, pause, (at, at + SENT_WITHIN), believed)
 
 
 def _touched(state: Any, number: int) -> float:

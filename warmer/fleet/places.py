@@ -56,5 +56,8 @@ LOG_LOOK = 8
 BY_VALUE, BY_BUDGET, BY_RATE = 0.0, 1.0, 2.0
 
 NEVER = -1e18
+EARLY = 60.0
+"""The warmer runs by the minute at most: a look is made in the last run before its moment."""
+
 HOUR = 3600.0
 DEFAULT_VALUE = 1e-4

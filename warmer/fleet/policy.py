@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Decision",
+    "Early",
     "Fixed",
     "Heard",
     "Hearing",
@@ -107,7 +108,8 @@ class Policy(Protocol):
         ...
 
     def decide(self, look: Look) -> Decision:
-        """What to do now; `look.now` is never before the moment that was asked for."""
+        """What to do now; `look.now` is never before the moment that was asked for, unless the
+        policy is `Early`."""
         ...
 
 
@@ -120,6 +122,18 @@ class Hearing(Protocol):
 
         `look.memory` is what `decide` has just handed over; a `hold` in the answer does not count.
         """
+        ...
+
+
+@runtime_checkable
+class Early(Protocol):
+    """A policy that is asked as of the run in which it is asked, the last before the moment that it
+    chose: its waves are sent then. Others are asked as of the moment that they chose.
+    """
+
+    @property
+    def early_seconds(self) -> float:
+        """How long before that moment it can say what to do."""
         ...
 
 

@@ -16,6 +16,7 @@ from warmer.fleet.places import (
     BANDS,
     BEGUN,
     COVERED,
+    EARLY,
     HOUR,
     INFORMED,
     READ,
@@ -37,7 +38,7 @@ LEAST_READ, MOST_READ = 600.0, 86_400.0
 
 def read_due(state: Any, now: float) -> bool:
     """Whether this look is one at which to ask CloudWatch."""
-    return bool(now >= state[ASK_AT])
+    return bool(now > state[ASK_AT] - EARLY)
 
 
 def until_read(state: Any, economics: Sequence[float]) -> float:

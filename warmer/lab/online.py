@@ -13,7 +13,7 @@ import numpy as np
 from warmer.fleet import evidence, gaps, hazard, interval, lifetime, places, reading, survival
 from warmer.fleet.use_log import MOST_REPORTS
 from warmer.lab.compiled import compiled
-from warmer.lab.pool import advance, finish, logged, mark_run, skip
+from warmer.lab.pool import advance, finish, logged, mark_run, run_before, skip
 from warmer.lab.state import (
     DRAWS_APART,
     LOOKS,
@@ -120,7 +120,7 @@ def run_auto(
             mark_run(pool, runs, now)
         look_at = _plan(states[at], clock[0] + now, economics) - clock[0]
         together += states[at, LIVES:LIVES_END] - own
-        heapq.heapreplace(queue, (max(min(look_at, now + clock[3]), now + 1e-3), at))
+        heapq.heapreplace(queue, (run_before(min(look_at, now + clock[3]), now), at))
     for at in range(functions):
         pool = _served(pools, at, _of(everything, offsets, at), draws, end)
         finish(pool, draws, end)

@@ -55,6 +55,7 @@ __all__ = [
     "mark_run",
     "push",
     "release",
+    "run_before",
     "skip",
     "take",
 ]
@@ -277,6 +278,15 @@ def mark_run(pool: Pool, runs: Flags, now: float) -> None:
     if not runs[minute]:
         runs[minute] = True
         pool.counts[RUNS] += 1
+
+
+@compiled
+def run_before(moment: float, now: float) -> float:
+    """The last run before a moment, or the next one after `now` where that is later.
+
+    The warmer runs by the minute. Seconds from where the first run is.
+    """
+    return float(max(np.floor(moment / 60.0), np.floor(now / 60.0) + 1.0) * 60.0)
 
 
 @borrowing

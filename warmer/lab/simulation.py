@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from warmer.fleet.auto import Auto
-from warmer.fleet.policy import Heard, Hearing, IdleReset, Informed, Look, Policy, Sharing
+from warmer.fleet.policy import Early, Heard, Hearing, IdleReset, Informed, Look, Policy, Sharing
 from warmer.fleet.use_log import MOST_REPORTS
 from warmer.fleet.uses import Use, Uses
 from warmer.lab.log_reads import log_reads, own_groups
 from warmer.lab.online import FIRST_PLACES, run_auto
-from warmer.lab.pool import advance, finish, logged, mark_run, skip
+from warmer.lab.pool import advance, finish, logged, mark_run, run_before, skip
 from warmer.lab.scenario import Scenario
 from warmer.lab.state import (
     COUNTS,
@@ -203,7 +203,10 @@ class Simulation:
             if self._whose[number] >= 0:
                 self._looked[self._whose[number], int(now / 60)] = True
             look_at = self._look(followed[number], now, self._among(followed, number))
-            heapq.heapreplace(queue, (max(min(look_at, now + self._most), now + 1e-3), number))
+            look_at = min(look_at, now + self._most)
+            early = isinstance(self._policy, Early)
+            following = run_before(look_at, now) if early else max(look_at, now + 1e-3)
+            heapq.heapreplace(queue, (following, number))
         for number, one in enumerate(followed):
             self._advance(one, self._end)
             finish(one.pool, self._draws, self._end)
