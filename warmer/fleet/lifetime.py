@@ -88,8 +88,8 @@ def _missed(state: Any, at: float, sizes: tuple[int, int]) -> None:
     if 2 * fresh <= rows or not NEVER < touched < at:
         return
     pause = at - touched
-    often = SELDOM / (1.0 + _lived_longer(state, pause))
-    believed = fresh == rows and _often_busy(state) < often
+    seldom = SELDOM / (1.0 + _lived_longer(state, pause))
+    believed = fresh == rows and _often_busy(state) < seldom
     _suspect(state, pause, (at, at + SENT_WITHIN), believed)
 
 
