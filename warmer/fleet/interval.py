@@ -12,7 +12,6 @@ from typing import Any
 from warmer.fleet.places import (
     ALIVE,
     BEFORE_SIZE,
-    DEAD,
     INFORMED,
     INIT,
     INTERVAL,
@@ -45,6 +44,9 @@ LIKELY = 0.5
 """A lifetime that nobody has tried is tried if environments are more likely to live through it
 than not, by what is known of shorter ones and the prior."""
 
+THEIRS = 2 * LIVES
+"""Where in the counts that an interval is chosen by those of other functions begin."""
+
 INTERVALS = tuple(seconds - MARGIN for seconds in LIFETIMES)
 """After which idle time to ping, half a minute before a lifetime ends."""
 
@@ -57,24 +59,31 @@ def look_price(state: Any, economics: Sequence[float]) -> float:
 def interval(state: Any, economics: Sequence[float]) -> int:
     """The number of the interval to ping at; TRIAL says whether that is to try it."""
     if state[INTERVAL] == 0:
-        best = _best_interval(state, economics)
-        chosen = _tried(state, best, economics)
+        counts = _counts(state)
+        best = _best_interval(state, counts, economics)
+        chosen = _tried(state, counts, best, economics)
         state[TRIAL] = 1.0 if chosen > best else 0.0
         state[INTERVAL] = 1.0 + chosen
     return int(state[INTERVAL]) - 1
 
 
-def _outlived(state: Any, number: int) -> float:
+def _counts(state: Any) -> list[float]:
+    """How many lived for each of LIFETIMES, and were gone, of one's own and then of others'."""
+    own = [coarse(state[ALIVE + at]) for at in range(2 * LIVES)]
+    return own + [coarse(state[OTHERS + at]) for at in range(2 * LIVES)]
+
+
+def _outlived(counts: Sequence[float], number: int) -> float:
     """How many environments are known to have lived for so long."""
     found = 0.0
     for longer in range(number, LIVES):
-        found += coarse(state[ALIVE + longer]) + coarse(state[OTHERS + longer])
+        found += counts[longer] + counts[THEIRS + longer]
     return found
 
 
-def _gone(state: Any, number: int) -> float:
+def _gone(counts: Sequence[float], number: int) -> float:
     """How many are known to have lived for no longer, but for longer than the one before."""
-    return float(coarse(state[DEAD + number]) + coarse(state[OTHERS + LIVES + number]))
+    return counts[LIVES + number] + counts[THEIRS + LIVES + number]
 
 
 def _each(state: Any, economics: Sequence[float]) -> float:
@@ -82,7 +91,7 @@ def _each(state: Any, economics: Sequence[float]) -> float:
     return float(economics[PING] + look_price(state, economics))
 
 
-def _best_interval(state: Any, economics: Sequence[float]) -> int:
+def _best_interval(state: Any, counts: Sequence[float], economics: Sequence[float]) -> int:
     """By what each would cost a second, INITs included.
 
     What other functions tell is the prior of what this one's own waves do.
@@ -90,17 +99,17 @@ def _best_interval(state: Any, economics: Sequence[float]) -> int:
     each = _each(state, economics)
     best, found, lives, prior = 0, 0.0, 1.0, 1.0
     later, gone, others, failed, known = 0.0, 0.0, 0.0, 0.0, 0.0
-    likely = _likely(state, 0.0)
+    likely = _likely(counts, 0.0)
     for number in range(LIVES):
-        later += coarse(state[ALIVE + number])
-        others += coarse(state[OTHERS + number])
+        later += counts[number]
+        others += counts[THEIRS + number]
     for number in range(LIVES):
         # Who lived longer had lived through this; who was gone sooner had not.
         alive, told = later, others
-        later -= coarse(state[ALIVE + number])
-        others -= coarse(state[OTHERS + number])
-        gone += coarse(state[DEAD + number])
-        failed += coarse(state[OTHERS + LIVES + number])
+        later -= counts[number]
+        others -= counts[THEIRS + number]
+        gone += counts[LIVES + number]
+        failed += counts[THEIRS + LIVES + number]
         tried = alive + gone
         expected = lives * likely[number] / prior
         prior = likely[number]
@@ -115,18 +124,18 @@ def _best_interval(state: Any, economics: Sequence[float]) -> int:
     return best
 
 
-def _tried(state: Any, best: int, economics: Sequence[float]) -> int:
+def _tried(state: Any, counts: Sequence[float], best: int, economics: Sequence[float]) -> int:
     """The interval that is the best by what is known, or one that is longer than that.
 
     One is tried where what it would save, over as many waves as there have been, is more than the
     INITs at risk, of those functions too that are trying one now: they have not told yet. So at
     first a few try it.
     """
-    each, likely, lived = _each(state, economics), _likely(state, 1.0), _outlived(state, 0)
+    each, likely, lived = _each(state, economics), _likely(counts, 1.0), _outlived(counts, 0)
     risked = max(state[BEFORE_SIZE], 1.0) * economics[INIT] * (1.0 + state[OTHERS_TRYING])
     chosen, most, gone = best, 0.0, 0.0
     for number in range(best + 1, LIVES):
-        gone += _gone(state, number)
+        gone += _gone(counts, number)
         if gone * economics[INIT] > FAILURES * lived * each:
             break
         saved = lived * each * (1.0 - INTERVALS[best] / INTERVALS[number])
@@ -136,14 +145,12 @@ def _tried(state: Any, best: int, economics: Sequence[float]) -> int:
     return chosen
 
 
-def _likely(state: Any, own: float) -> list[float]:
+def _likely(counts: Sequence[float], own: float) -> list[float]:
     """The chances to live through LIFETIMES by what other functions tell, and by `own` times what
     this one's own waves do."""
     into, last = [0.0] * (3 * LIVES), -1
-    alive = [coarse(state[OTHERS + at]) + own * coarse(state[ALIVE + at]) for at in range(LIVES)]
-    gone = [
-        coarse(state[OTHERS + LIVES + at]) + own * coarse(state[DEAD + at]) for at in range(LIVES)
-    ]
+    alive = [counts[THEIRS + at] + own * counts[at] for at in range(LIVES)]
+    gone = [counts[THEIRS + LIVES + at] + own * counts[LIVES + at] for at in range(LIVES)]
     pool(alive, gone, PRIOR_ALIVE, PRIOR_OF_OTHERS, into)
     for at in range(LIVES):
         into[at] = into[at] / into[LIVES + at]

@@ -194,5 +194,5 @@ def _set(state: Any, place: int, count: float) -> None:
     """So many observations now; the interval is chosen anew if that is anything new."""
     was = state[place]
     state[place] = count
-    if was != count and coarse(was) != coarse(count):
+    if was != count and state[INTERVAL] > 0 and coarse(was) != coarse(count):
         state[INTERVAL] = 0.0

@@ -48,11 +48,14 @@ class Survival(NamedTuple):
 
 
 def coarse(count: float) -> float:
-    """The same number with five binary digits: to 31 as it is, of more but one in sixteen to 32.
+    """The same number with five binary digits: a whole one as it is to 31, then by steps of a
+    sixteenth at most.
 
     An interval is chosen by these, so that one of many observations changes nothing: choosing costs
     more than all else that a wave does to what is known.
     """
+    if count < 32.0:
+        return count
     digits, power = math.frexp(count)
     return math.ldexp(math.floor(digits * 32.0), power - 5)
 
