@@ -65,6 +65,14 @@ def test_what_is_before_a_stretch_that_was_not_read_is_forgotten() -> None:
     assert kept.since("other:7") == NOON + 90
 
 
+def test_what_was_read_ahead_beyond_such_a_stretch_is_kept() -> None:
+    """It is found again, but taken in once."""
+    kept = _kept("digits:7")
+    kept.add([_event(1), _event(95)], NOON, NOON + 60)
+    kept.add([_event(95), _event(100)], NOON + 90, NOON + 120)
+    assert _numbers(kept, "digits:7") == [95, 100]
+
+
 def test_names_of_streams_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are read anew when there were too many."""
     monkeypatch.setattr(kept_reports, "MOST_STREAMS", 2)

@@ -81,7 +81,7 @@ class KeptReports:
             for key, since in self._since.items():
                 if since < start:
                     self._since[key] = start
-                    self._reports[key].clear()
+                    self._forget(key, start)
         streams, recent = self._streams, self._recent
         for event in events:
             if event.id in recent:
@@ -95,6 +95,12 @@ class KeptReports:
                 for reports in into:
                     reports[event.id] = Reported(event.id, event.at, report)
         self.until = until
+
+    def _forget(self, key: str, before: float) -> None:
+        """What ended since then was read ahead, and is not taken in again."""
+        reports = self._reports[key]
+        for event in [one.id for one in reports.values() if one.ended_at < before]:
+            del reports[event]
 
     def take(self, key: str) -> list[Reported]:
         """What a version reported since it was asked for; it is told then, and kept no more."""
