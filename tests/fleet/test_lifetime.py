@@ -74,6 +74,24 @@ def test_what_is_taken_back_asks_for_the_interval_anew() -> None:
     assert state[places.INTERVAL] == 0
 
 
+def test_a_user_who_waited_beside_another_tells_nothing() -> None:
+    """The first has a long request under way, of which the log tells when it has ended; by the two
+    of whom it told before requests are short."""
+    state = _begun()
+    _tell(state, (100.0, 1.0, True), (110.0, 1.5, False), (574.0, 0.9, True), until=578.0)
+    assert _gone(state) == {}
+    _tell(state, (570.0, 12.0, False), until=700.0)
+    assert _gone(state) == {}
+
+
+def test_a_user_who_waited_alone_tells_of_a_lifetime_within_minutes() -> None:
+    """No request was under way that ended in the minute after that."""
+    state = _begun()
+    _tell(state, (100.0, 1.0, True), (110.0, 1.5, False), (574.0, 0.9, True), until=578.0)
+    _tell(state, until=700.0)
+    assert _gone(state) == {600.0: 1.0}
+
+
 def test_where_users_are_often_there_the_log_is_waited_for() -> None:
     """As long as the longest request took that was seen: one may still run."""
     state = _pinged(ALIVE, NEW, longest=300.0)

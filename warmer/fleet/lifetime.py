@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from warmer.fleet.interval import MARGIN
 from warmer.fleet.places import (
     ALIVE,
     BAND_USE,
@@ -53,6 +54,10 @@ SENT_WITHIN = 5.0
 
 FEW = 60.0
 """So few requests between two pings are unlikely to have kept the environment from either."""
+
+LONG = 60.0
+"""A request may still be running for so long, however short all were that logs have told of: a few
+say little of the longest."""
 
 SELDOM = 0.01
 """Of a function that users have for no larger part of the time, an environment that is missing is
@@ -111,7 +116,7 @@ def _often_busy(state: Any) -> float:
 def _lived_longer(state: Any, pause: float) -> float:
     """How many environments, those of other functions too, are known to have lived for longer."""
     found = 0.0
-    for number in range(max(bucket(pause, False), 0), LIVES):
+    for number in range(max(_tells_of(pause, False), 0), LIVES):
         found += state[ALIVE + number] + state[OTHERS + number]
     return found
 
@@ -157,12 +162,12 @@ def clear(state: Any, uses: Any, until: float) -> None:
     since, moment = state[SUSPECT_FROM], state[SUSPECT_AT]
     for index in range(len(uses)):
         if uses[index][0] < moment and uses[index][0] + uses[index][1] > since:
-            number = bucket(-seconds, False) if seconds < 0 else -1
+            number = _tells_of(-seconds, False) if seconds < 0 else -1
             if number >= 0:
                 _set(state, DEAD + number, state[DEAD + number] - 1.0)
             state[SUSPECT] = 0.0
             return
-    if until > moment + state[LONGEST]:
+    if until > moment + max(state[LONGEST], LONG):
         if seconds > 0:
             _count(state, DEAD, seconds, False)
         state[SUSPECT] = 0.0
@@ -185,9 +190,15 @@ def lived(state: Any, since: float, moment: float, cold: bool) -> None:
 
 def _count(state: Any, first: int, seconds: float, survived: bool) -> None:
     """One more observation of a pause; 0 seconds are none."""
-    number = bucket(seconds, survived) if seconds > 0 else -1
+    number = _tells_of(seconds, survived) if seconds > 0 else -1
     if number >= 0:
         _set(state, first + number, state[first + number] + 1.0)
+
+
+def _tells_of(seconds: float, survived: bool) -> int:
+    """The place in LIFETIMES of the one whose pings such a pause is like: they come a MARGIN before
+    it ends, and who is gone later than that answers them."""
+    return bucket(seconds + MARGIN, survived)
 
 
 def _set(state: Any, place: int, count: float) -> None:
