@@ -39,7 +39,7 @@ def test_own_evidence_prevails_over_that_of_others() -> None:
     """A function whose environments live for less than the others' goes its own way."""
     others: tuple[Counts, Counts] = ({600.0: 500.0}, {720.0: 50.0})
     assert _interval({}, {}, others) == 600.0
-    assert _interval({300.0: 30.0}, {360.0: 10.0}, others) == 300.0
+    assert _interval({300.0: 30.0}, {330.0: 10.0}, others) == 300.0
 
 
 def test_a_lifetime_that_nobody_tried_is_not_taken_where_a_shorter_is_known() -> None:
@@ -50,6 +50,12 @@ def test_a_lifetime_that_nobody_tried_is_not_taken_where_a_shorter_is_known() ->
 def test_a_likely_lifetime_that_nobody_tried_is_tried() -> None:
     """Others have lived through five minutes, as all do that live for ten."""
     assert _interval({}, {}, ({300.0: 5.0}, {})) == 600.0
+
+
+def test_pings_every_five_minutes_are_kept_up_where_none_was_gone_by_then() -> None:
+    """Many are within the half minute after that: pings for six minutes would cost more."""
+    seen: tuple[Counts, Counts] = ({330.0: 500.0}, {360.0: 50.0})
+    assert _interval({}, {}, seen) == 330.0
 
 
 def test_where_nobody_tells_anything_the_prior_decides() -> None:

@@ -60,7 +60,7 @@ def test_random_lifetimes_are_counted_on_as_far_as_most_of_them_last() -> None:
     learnt = seen(lifetimes, pauses)
 
     assert learnt.counted_on() == 360.0
-    assert learnt.chances[3] == pytest.approx(0.55, abs=0.06)
+    assert learnt.chances[LIFETIMES.index(600.0)] == pytest.approx(0.55, abs=0.06)
 
 
 @given(st.lists(SURVIVALS, max_size=60))

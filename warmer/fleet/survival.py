@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 __all__ = ["LIFETIMES", "IdleLifetime", "Survival", "bucket", "coarse", "pool"]
 
-LIFETIMES = (300.0, 360.0, 480.0, 600.0, 720.0, 900.0, 1200.0, 1500.0, 2700.0, 3600.0)
+LIFETIMES = (300.0, 330.0, 360.0, 480.0, 600.0, 720.0, 900.0, 1200.0, 1500.0, 2700.0, 3600.0)
 """Seconds of idleness at which the chance to be alive is estimated: lifetimes that were published
 or measured, from 5 minutes to an hour."""
 COUNT = len(LIFETIMES)
 
-PRIOR_ALIVE = (0.99, 0.95, 0.85, 0.8, 0.4, 0.35, 0.25, 0.2, 0.1, 0.03)
+PRIOR_ALIVE = (0.99, 0.97, 0.95, 0.85, 0.8, 0.4, 0.35, 0.25, 0.2, 0.1, 0.03)
 """How likely an environment is alive then, before any reply: T was measured as 5 to 15 minutes in
 most reports, up to 60 in the oldest."""
 
