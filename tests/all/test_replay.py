@@ -212,6 +212,7 @@ def scenario(replayed: Replayed) -> Scenario:
         metric_delay=10.0,
         ping_seconds=0.01 * RATE,
         hold_seconds=0.04 * RATE,
+        hold_seconds_a_ping=0.0,
         target_number=MOST_PINGS,
     )
 

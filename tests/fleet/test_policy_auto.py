@@ -125,11 +125,12 @@ def test_what_others_tell_is_not_remembered_with_a_function() -> None:
 
 
 def test_a_waves_spare_is_one_of_those_that_it_is_to_reach() -> None:
-    """Of five, four are held and paid for as such; a single one is not held at all."""
+    """Of five, four are held and paid for as such, for longer than one of two is; a single one is
+    not held at all."""
     figures = Auto("cold", 1e-2).figures
-    ping, held = figures[places.PING], figures[places.HELD]
+    ping, held, each = (figures[at] for at in (places.PING, places.HELD, places.HELD_EACH))
     found = [hazard._price_of(size, figures) for size in (1, 2, 5)]
-    assert found == pytest.approx([ping, ping + held, ping + 4 * held])
+    assert found == pytest.approx([ping, ping + held + 2 * each, ping + 4 * (held + 5 * each)])
 
 
 NOW = 85_200.0 + 550.0

@@ -43,6 +43,7 @@ class Case:
     choice: list[float]
     ping: float = 0.01
     hold: float = 0.05
+    hold_a_ping: float = 0.0
     number: float = math.inf
     end: float = 100.0
 
@@ -61,7 +62,7 @@ def simulate(case: Case, places: int = 64) -> Pool | None:
         _array([at for at, _ in case.waves]), np.array([n for _, n in case.waves], dtype=np.int64)
     )
     draws = Draws(*(_array(x) for x in (case.init, case.idle, case.lifetime, case.choice)))
-    timing = _array([case.ping, case.hold, case.number])
+    timing = _array([case.ping, case.hold, case.number, case.hold_a_ping])
     done = run_waves(pool, requests, draws, waves, timing, case.end)
     return pool if done else None
 
@@ -98,8 +99,9 @@ def replay(case: Case) -> Reference:
             events.sort(key=lambda event: event[:2])
         else:
             wave_at = at
+            hold = case.hold + size * case.hold_a_ping
             for left in reversed(range(size)):
-                reference.invoke(at, run, case.hold if left else 0.0)
+                reference.invoke(at, run, hold if left else 0.0)
     return reference
 
 
@@ -123,6 +125,7 @@ def cases(draw: st.DrawFn) -> Case:
         choice=draw(st.lists(st.floats(0, 1), max_size=50)),
         ping=draw(st.sampled_from([0.001, 0.01, 2.0])),
         hold=draw(st.sampled_from([0.0, 0.05, 5.0])),
+        hold_a_ping=draw(st.sampled_from([0.0, 0.25])),
         number=draw(st.sampled_from([1.0, 2.0, math.inf])),
         # What is sent when a probe is answered is to be sent before the end.
         end=130.0 if waves else draw(st.sampled_from([100.0, 130.0])),

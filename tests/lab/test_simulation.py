@@ -266,7 +266,8 @@ def test_a_pool_grows_with_concurrency() -> None:
     ("key", "value"),
     [("routing", "sometimes"), ("uses", "rumours"), ("metric_delay", -1.0), ("log_delay", -1.0),
      ("head_start", 90.0), ("memory_mb", 64), ("target_number", 0),
-     ("seed", -1), ("ping_seconds", float("nan"))],
+     ("seed", -1), ("ping_seconds", float("nan")),
+     ("hold_seconds_a_ping", -0.001)],
 )  # fmt: skip
 def test_a_scenario_that_cannot_be_is_refused(key: str, value: object) -> None:
     """The error names the setting."""
@@ -299,8 +300,9 @@ def test_a_wave_is_paid_for_as_it_is_held_and_the_first_with_a_probe() -> None:
     waves, billed_ms = int(two.counts[WAVES]), int(two.seconds[PING_BILLED_MS])
     assert int(one.counts[PINGS]) == int(one.counts[WAVES]) == waves
     assert int(two.counts[PINGS]) == 1 + 2 * waves
-    first = 802 + 20 + 802  # the probe's, what the wave found of that, and one more
-    assert billed_ms == first + (waves - 1) * (20 + 2)
+    held = 8  # of two: 7 ms, and 0.4 for each, in whole ones
+    first = 802 + held + 802  # the probe's, what the wave found of that, and one more
+    assert billed_ms == first + (waves - 1) * (held + 2)
     assert bill.pings == pytest.approx(30 * PRICES.invokes(1 + 2 * waves, billed_ms, 1769))
 
 

@@ -97,6 +97,7 @@ class Auto:
             GOALS[self.goal],
             self.amount,
             prices.log_look,
+            prices.held_each,
         ]
 
     def decide(self, look: Look) -> Decision:

@@ -27,6 +27,7 @@ warmer's own."""
 class Economics:
     """Dollars: a ping alone, one that is held in a wave, a look, a read, and a cold ping's INIT.
 
+    held_each: what a held ping costs more by each ping of its wave, which all are waited for.
     read: of a metric. log_look: of a function's logs, which comes with each look where they can be
     read; 0 where uses are told as they come, so that a look is paid for with a wave alone
     (`warmer.lab.scenario`). delay_seconds: how late CloudWatch's metrics know of a minute.
@@ -34,6 +35,7 @@ class Economics:
 
     ping: float
     held_ping: float
+    held_each: float
     look: float
     read: float
     init: float
@@ -47,7 +49,8 @@ class Economics:
         memory_mb: int = 1769,
         *,
         init_ms: float = 800.0,
-        hold_ms: float = 21.0,
+        hold_ms: float = 8.0,
+        hold_ms_a_ping: float = 0.4,
         functions_a_run: float = 1.0,
         delay_seconds: float = 120.0,
     ) -> Economics:
@@ -57,6 +60,7 @@ class Economics:
         return cls(
             ping=prices.invokes(1, 2.0, memory_mb) + log,
             held_ping=prices.invokes(1, hold_ms, memory_mb) + log,
+            held_each=prices.invokes(0, hold_ms_a_ping, memory_mb),
             look=(run + prices.logs(RUN_LOG_BYTES)) / functions_a_run + prices.table(1, 1),
             read=prices.metric_read,
             init=prices.invokes(0, init_ms, memory_mb),

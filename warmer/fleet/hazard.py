@@ -51,6 +51,7 @@ from warmer.fleet.places import (
     GAP,
     GOAL,
     HELD,
+    HELD_EACH,
     HOUR,
     INFORMED,
     INIT,
@@ -135,7 +136,7 @@ def _wave(top: int, economics: Sequence[float]) -> float:
 
 def _price_of(size: int, economics: Sequence[float]) -> float:
     """Dollars for a wave of so many, of which all but one, the spare, are held."""
-    return float(economics[PING] + (size - 1) * economics[HELD])
+    return float(economics[PING] + (size - 1) * (economics[HELD] + size * economics[HELD_EACH]))
 
 
 def _gain(

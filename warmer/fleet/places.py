@@ -47,12 +47,12 @@ STATE = LASTING + BANDS * TABLE
 WAVE_AT = BAND_WAVE
 """When the last wave was sent, which reached the first band at least."""
 
-THIS_LAYOUT = 3.0
+THIS_LAYOUT = 4.0
 """Changes with the places: what was remembered by others is not known then."""
 
 # Places in the economics.
 PING, HELD, LOOK, READ, INIT, DELAY, GOAL, AMOUNT = 0, 1, 2, 3, 4, 5, 6, 7
-LOG_LOOK = 8
+LOG_LOOK, HELD_EACH = 8, 9
 BY_VALUE, BY_BUDGET, BY_RATE = 0.0, 1.0, 2.0
 
 NEVER = -1e18

@@ -125,6 +125,7 @@ class Cost:
             scenario.memory_mb,
             init_ms=float(scenario.init.draws(random).mean()) * 1000,
             hold_ms=scenario.hold_seconds * 1000 + 1,
+            hold_ms_a_ping=scenario.hold_seconds_a_ping * 1000,
             functions_a_run=self.functions_a_run or 1.0,
             delay_seconds=scenario.metric_delay,
         )

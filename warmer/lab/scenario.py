@@ -22,6 +22,8 @@ INIT = Distribution(0.8, 0.8)
 IDLE_LIFETIME = Distribution(600.0, 600.0)
 MAX_LIFETIME = Distribution(inf, inf)
 
+SECONDS = ("ping_seconds", "hold_seconds", "hold_seconds_a_ping", "metric_delay", "log_delay")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
@@ -30,11 +32,13 @@ class Scenario:
     init: how long INIT takes. idle_lifetime: T, after which an idle environment ends, drawn anew
     each time one becomes idle. max_lifetime: how old an environment may become.
     routing: which idle environment gets an invocation.
-    ping_seconds: what a ping of a warm environment takes. hold_seconds: how long a wave of more
-    than one holds each of its pings, so that they overlap: 20 ms in the first waves of a warmer's
-    process, by what it assumes, and 4 to 11 in later ones of two to ten pings, by what it has
-    learnt in the local cloud; none was measured on AWS. Functions are published versions, of
-    which the first wave alone is preceded by a probe.
+    ping_seconds: what a ping of a warm environment takes. hold_seconds, hold_seconds_a_ping: how
+    long a wave of more than one holds each of its pings, so that they overlap, and for how much
+    longer by each of them. In the local cloud pings of waves of 2, 5, 10, 25, 50 and 100 are billed
+    3, 4, 5, 8, 20 and 40 ms (docs/production.md, "What a wave holds"; the last two by its two
+    processors), and those of a warmer's first wave 20, by what it assumes. None were measured on
+    AWS, whose networks scatter arrivals more: so twice as much for small ones. Functions are
+    published versions, of which the first wave alone is preceded by a probe.
     target_number: of environments, more than which no wave holds, whatever the policy wants.
     uses: from where a policy learns of users' requests, as the warmer's WarmUses has it; `told` of
     all that has ended, each minute and for nothing, is what no service offers: a bound.
@@ -51,7 +55,8 @@ class Scenario:
     max_lifetime: Distribution = MAX_LIFETIME
     routing: Routing = "most-recently-used"
     ping_seconds: float = 0.002
-    hold_seconds: float = 0.020
+    hold_seconds: float = 0.007
+    hold_seconds_a_ping: float = 0.0004
     target_number: float = inf
     uses: UsesFrom = "logs"
     metric_delay: float = 120.0
@@ -66,7 +71,7 @@ class Scenario:
             raise ConfigurationError("routing", self.routing, expected)
         if self.uses not in get_args(UsesFrom):
             raise ConfigurationError("uses", self.uses, " or ".join(get_args(UsesFrom)))
-        for key in ("ping_seconds", "hold_seconds", "metric_delay", "log_delay"):
+        for key in SECONDS:
             if not 0 <= getattr(self, key) < inf:
                 raise ConfigurationError(key, getattr(self, key), "seconds from 0")
         if not self.target_number >= 1:
@@ -80,8 +85,10 @@ class Scenario:
 
     @property
     def timing(self) -> Floats:
-        """What a warm ping takes, how long a wave holds its pings, and how many at most."""
-        return np.array([self.ping_seconds, self.hold_seconds, self.target_number])
+        """What a warm ping takes, how long a wave holds its pings, how many at most, and how much
+        longer by each of them."""
+        hold, more = self.hold_seconds, self.hold_seconds_a_ping
+        return np.array([self.ping_seconds, hold, self.target_number, more])
 
     def draws(self) -> Draws:
         """What chance decides, the same for every policy."""

@@ -114,8 +114,8 @@ def send_wave(
     probe, and sent when that is answered; requests up to then are served here. A wave begins when
     the one before has.
 
-    timing: seconds that a warm ping takes; how long a wave of more than one holds its pings; and
-        how many it holds at most, the target's number.
+    timing: seconds that a warm ping takes; how long a wave of more than one holds its pings; how
+        many it holds at most, the target's number; and by how much longer for each of them.
     replies: a row for each environment, filled with what its first reply tells (NaN for None), in
         the order of the pings: one more than `size`, or no rows if nobody reads them.
 
@@ -140,9 +140,10 @@ def send_wave(
         if counts[BUSY] + size > len(pool.busy_end):
             return -1
     seconds[WAVE_TIME] = now
+    hold = timing[1] + timing[3] * size
     for index in range(size):
         reply = replies[rows] if len(replies) > 0 else nobody
-        held = timing[1] if index < size - 1 else 0.0
+        held = hold if index < size - 1 else 0.0
         place, _ = _ping(pool, draws, now, (timing[0], held), reply)
         if len(replies) > 0 and (place != probed or reply[REPLY_NEW] > 0):
             rows += 1  # of the environment that answered the probe, that reply counts
