@@ -48,16 +48,16 @@ class Survival(NamedTuple):
 
 
 def coarse(count: float) -> float:
-    """The same number with five binary digits: a whole one as it is to 31, then by steps of a
-    sixteenth at most.
+    """The same number with four binary digits: a whole one as it is to 15, then by steps of an
+    eighth at most.
 
     An interval is chosen by these, so that one of many observations changes nothing: choosing costs
     more than all else that a wave does to what is known.
     """
-    if count < 32.0:
+    if count < 16.0:
         return count
     digits, power = math.frexp(count)
-    return math.ldexp(math.floor(digits * 32.0), power - 5)
+    return math.ldexp(math.floor(digits * 16.0), power - 4)
 
 
 def bucket(seconds: float, survived: bool) -> int:
