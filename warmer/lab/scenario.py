@@ -34,11 +34,11 @@ class Scenario:
     routing: which idle environment gets an invocation.
     ping_seconds: what a ping of a warm environment takes. hold_seconds, hold_seconds_a_ping: how
     long a wave of more than one holds each of its pings, so that they overlap, and for how much
-    longer by each of them. In the local cloud pings of waves of 2, 5, 10, 25, 50 and 100 are billed
-    3, 4, 5, 8, 20 and 40 ms (docs/production.md, "What a wave holds"; the last two by its two
-    processors), and those of a warmer's first wave 20, by what it assumes. None were measured on
-    AWS, whose networks scatter arrivals more: so twice as much for small ones. Functions are
-    published versions, of which the first wave alone is preceded by a probe.
+    longer by each of them. That is more than the local cloud bills them, which is 2 to 8 ms in
+    waves of 2 to 10 pings, 8 to 11 of 25, 20 of 50 and 40 of 100 (docs/production.md, "What a wave
+    holds"; 20 in a warmer's first wave, by what it assumes): on AWS none was measured, and
+    networks scatter arrivals. Functions are published versions, of which the first wave alone is
+    preceded by a probe.
     target_number: of environments, more than which no wave holds, whatever the policy wants.
     uses: from where a policy learns of users' requests, as the warmer's WarmUses has it; `told` of
     all that has ended, each minute and for nothing, is what no service offers: a bound.
