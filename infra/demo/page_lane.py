@@ -161,7 +161,7 @@ def _primed(item: Primed, lane: Lane, place: _Place) -> Markup:
         f"{text}, at {_at(item.started_at, place.origin)}",
         rect("priming", began, ended, place.top, THICK),
         class_="primed",
-        data_ms=item.ms,
+        data_ms=str(item.ms),  # as logged: a number would be rounded as coordinates are
     )
 
 

@@ -91,7 +91,7 @@ def test_all_priming_is_on_the_lane_of_its_environment(story: Recording) -> None
     shown = [float(str(item["data-ms"])) for item in read(story).of_class("primed")]
     known = {item.id for item in story.environments}
     expected = [item.ms for name, told in story.primed.items() if name in known for item in told]
-    assert sorted(shown) == pytest.approx(sorted(expected), abs=0.005)
+    assert sorted(shown) == sorted(expected)
 
 
 @settings(max_examples=40, deadline=None)
