@@ -101,6 +101,19 @@ def test_a_lifetime_that_some_live_through_and_some_do_not_is_no_longer_tried() 
     assert _trial(seen) == (600.0, False)
 
 
+def test_few_functions_rely_at_once_on_what_none_is_known_to_have_lived_through() -> None:
+    """The others ping every five minutes until those few tell."""
+    assert _trial(({}, {})) == (600.0, True)
+    assert _trial(({}, {}), trying=2.0) == (600.0, True)
+    assert _trial(({}, {}), trying=3.0) == (330.0, False)
+    assert _trial(({360.0: 5.0}, {}), trying=3.0) == (360.0, False)
+
+
+def test_all_rely_on_it_once_one_has_lived_through_it() -> None:
+    """It is no trial any more, however many rely on it."""
+    assert _trial(({600.0: 1.0}, {}), trying=300.0) == (600.0, False)
+
+
 def test_a_function_alone_does_not_try_again_and_again_what_failed() -> None:
     """A hundred waves of its own lived through ten minutes, and three were gone at twelve."""
     assert _interval({600.0: 100.0}, {720.0: 3.0}) == 600.0

@@ -44,6 +44,14 @@ LIKELY = 0.5
 """A lifetime that nobody has tried is tried if environments are more likely to live through it
 than not, by what is known of shorter ones and the prior."""
 
+UNTRIED = LIFETIMES.index(330.0)
+"""The lifetime that all may rely on before any is known to be lived through: that of pings every
+five minutes, which keep environments wherever pings have been found to."""
+
+TRYING_AT_ONCE = 3.0
+"""So many functions may rely at once on a lifetime that none is known to have lived through. Did
+all, then all would lose their environments in the first minutes where the prior is wrong."""
+
 THEIRS = 2 * LIVES
 """Where in the counts that an interval is chosen by those of other functions begin."""
 
@@ -61,10 +69,22 @@ def interval(state: Any, economics: Sequence[float]) -> int:
     if state[INTERVAL] == 0:
         counts = _counts(state)
         best = _best_interval(state, counts, economics)
-        chosen = _tried(state, counts, best, economics)
-        state[TRIAL] = 1.0 if chosen > best else 0.0
+        known = _longest_known(counts)
+        chosen = known
+        if best <= known or state[OTHERS_TRYING] < TRYING_AT_ONCE:
+            chosen = _tried(state, counts, best, economics)
+        state[TRIAL] = 1.0 if chosen > min(best, known) else 0.0
         state[INTERVAL] = 1.0 + chosen
     return int(state[INTERVAL]) - 1
+
+
+def _longest_known(counts: Sequence[float]) -> int:
+    """The longest lifetime that anything is known to have lived through."""
+    longest = UNTRIED
+    for number in range(UNTRIED, LIVES):
+        if counts[number] + counts[THEIRS + number] > 0:
+            longest = number
+    return longest
 
 
 def _counts(state: Any) -> list[float]:
