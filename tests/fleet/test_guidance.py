@@ -124,9 +124,10 @@ def test_a_policy_is_asked_at_the_run_before_its_moment_and_not_between() -> Non
     assert world.pings == 4
 
 
-def test_auto_knows_that_a_wave_was_sent_in_the_run_before_its_moment() -> None:
-    """Else it could come up to a minute too late after the one before, and find all gone."""
-    world, used = World("auto:cold=0.01"), np.arange(600.0, 8 * 3600.0, 1497.0)
+@pytest.mark.parametrize("text", ["auto:cold=0.01", "idle-reset:10", "break-even:0.1"])
+def test_a_policy_knows_that_a_wave_was_sent_in_the_run_before_its_moment(text: str) -> None:
+    """Else one could come up to a minute too late after the one before, and find all gone."""
+    world, used = World(text), np.arange(600.0, 8 * 3600.0, 1497.0)
     world.replay(used.tolist(), 8 * 60)
 
     touched = sorted([*world.sent, *(NOON + used)])

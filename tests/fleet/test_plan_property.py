@@ -116,7 +116,7 @@ class Story:
         self.known = after_wave(
             self.known, report(self.pool.wave(now, number), at=now), run, probe=probe
         )
-        self.told.append((now, number))
+        self.told.append((round(now, 1), number))  # as precisely as it is remembered
 
     def check_need(self, now: float, number: int) -> None:
         """What was told of the last T does not keep `number` warm until after the next run."""

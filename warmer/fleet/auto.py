@@ -50,7 +50,6 @@ class Auto:
     logs: bool = False
     others: Sequence[float] = (0.0,) * places.TOLD
     timed: ClassVar[bool] = False
-    early_seconds: ClassVar[float] = places.EARLY
 
     def __post_init__(self) -> None:
         most = {"cold": 10.0, "budget": 1e6, "rate": 1.0}

@@ -1,8 +1,8 @@
 """A policy's decisions for the scheduled warmer: whom to ask, what it remembers, what it hears.
 
 The policy chooses its own next look; the runs between are none of its business. As it may be asked
-at runs only, it is asked at the last one before the moment that it chose, and told that moment: a
-look that came later would find what it meant to keep forgotten. What it remembers is kept with what
+at runs only, it is asked at the last one before the moment that it chose: a look that came later
+would find what it meant to keep forgotten. What it remembers is kept with what
 is known of each version, so that another process of the warmer goes on where this one was.
 
 What users do is read from functions' logs, for nothing and within seconds, where those may be read
@@ -20,7 +20,7 @@ from zlib import crc32
 
 from warmer.errors import ServiceError
 from warmer.fleet.plan import Situation, Subject
-from warmer.fleet.policy import Early, Heard, Hearing, Informed, Look, Policy, Sharing
+from warmer.fleet.policy import Heard, Hearing, Informed, Look, Policy, Sharing
 from warmer.fleet.report import WaveReport
 from warmer.ping import Reply
 
@@ -212,9 +212,7 @@ class Guidance:
         return remembered.get(LOOK_AT, -inf) <= max(situation.now, following - 1.0)
 
     def _asked_as_of(self, look_at: float, now: float) -> float:
-        if isinstance(self.policy, Early) and look_at < now + self.policy.early_seconds:
-            return now
-        return max(now, look_at)
+        return max(now, look_at) if self.policy.timed else now
 
     def _uses(
         self, subject: Subject, remembered: Mapping[str, float]
@@ -273,10 +271,9 @@ class _History:
         from warmer.fleet.use_log import FARTHEST_SECONDS, SETTLE_SECONDS
         from warmer.fleet.uses import peaks_by_minute
 
-        # A log that has reports has those of the last wave, which was sent a minute before the
-        # moment that the policy was told, at most.
+        # A log that has reports has those of the last wave.
         wave_at = self.subject.known.policy.get(WAVE_AT, inf)
-        log = _log_of(self.subject, min(first, wave_at - MINUTE))
+        log = _log_of(self.subject, min(first, wave_at))
         if log is None or log.since < self.now - FARTHEST_SECONDS:
             return None
         uses = use_log.reports(log, self.now)

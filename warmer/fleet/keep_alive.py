@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from warmer.errors import ConfigurationError
 from warmer.fleet.economics import Economics
+from warmer.fleet.places import EARLY
 from warmer.fleet.policy import DEFAULT_IDLE_MINUTES, MARGIN_SECONDS, Decision, Look
 
 __all__ = ["BreakEven", "Hybrid"]
@@ -48,16 +49,18 @@ class BreakEven:
         spent = look.memory.get("spent", 0.0)
         if any(reply.user_requests for reply in look.heard) and look.wave_at is not None:
             spent = 0.0
-        if spent + self.economics.ping + self.economics.look <= self.value:
-            spent += self.economics.ping + self.economics.look
-            return Decision(1, look.now + interval, {"spent": spent})
+        each = self.economics.ping + self.economics.look
+        if spent + each <= self.value:
+            return Decision(1, look.now + interval, {"spent": spent + each})
         known = look.memory.get("read", look.now)
         memory = {"spent": spent, "read": look.now}
         if look.now > known:
             first, values = look.history.concurrency(known)
-            used = _last_use(first, values)
-            if used + interval > look.now:
-                return Decision(0, used + interval, {"spent": 0.0})
+            due = _last_use(first, values) + interval
+            if due >= look.now + EARLY:
+                return Decision(0, due, {"spent": 0.0})
+            if due > look.now:
+                return Decision(1, look.now + interval, {"spent": each})
         return Decision(0, look.now + HOUR, memory)
 
 
@@ -87,7 +90,8 @@ class Hybrid:
         begin, end = self._window(memory)
         used, touched = memory["used"], max(memory["used"], memory["touched"])
         hold = 0
-        if used + begin <= look.now <= used + end and look.now >= touched + interval - 1:
+        begun = used + begin < look.now + EARLY
+        if begun and look.now <= used + end and touched + interval < look.now + EARLY:
             hold, touched = 1, look.now
             memory["touched"] = look.now
             memory[f"w{int(look.now // 60 % 16)}"] = look.now // 60

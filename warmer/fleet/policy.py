@@ -1,6 +1,7 @@
 """How many execution environments to hold warm, and when to look again: pure, the past only.
 
-A policy is asked at the moments that it chose itself. It sees the clock, the replies to its last
+A policy is asked at the moments that it chose itself, in the warmer's last run before each. It sees
+the clock, the replies to its last
 wave, which cost nothing, and the history of concurrency, which costs a metric's price each time it
 is read. It answers with the size of a wave to send now (0 for none) and the moment of its next
 look. What it must remember it hands over as JSON values and gets back, so that it works as well in
@@ -15,13 +16,13 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from warmer.errors import ConfigurationError
+from warmer.fleet.places import EARLY
 
 if TYPE_CHECKING:
     from warmer.fleet.uses import Uses
 
 __all__ = [
     "Decision",
-    "Early",
     "Fixed",
     "Heard",
     "Hearing",
@@ -108,8 +109,8 @@ class Policy(Protocol):
         ...
 
     def decide(self, look: Look) -> Decision:
-        """What to do now; `look.now` is never before the moment that was asked for, unless the
-        policy is `Early`."""
+        """What to do now. A `timed` policy is told the moment that it chose; another the run's, up
+        to EARLY before that: its waves go then, and the next ones may be counted on from there."""
         ...
 
 
@@ -122,18 +123,6 @@ class Hearing(Protocol):
 
         `look.memory` is what `decide` has just handed over; a `hold` in the answer does not count.
         """
-        ...
-
-
-@runtime_checkable
-class Early(Protocol):
-    """A policy that is asked as of the run in which it is asked, the last before the moment that it
-    chose: its waves are sent then. Others are asked as of the moment that they chose.
-    """
-
-    @property
-    def early_seconds(self) -> float:
-        """How long before that moment it can say what to do."""
         ...
 
 
@@ -262,7 +251,7 @@ class IdleReset:
                     used_at = first + index * MINUTE_SECONDS
                     break
         hold = 0
-        if used_at + self.interval_seconds <= look.now:
+        if used_at + self.interval_seconds < look.now + EARLY:
             hold, used_at = self.size, look.now
         return Decision(hold, used_at + self.interval_seconds, {"used_at": used_at})
 

@@ -14,6 +14,7 @@ from math import inf
 from typing import ClassVar
 
 from warmer.errors import ConfigurationError
+from warmer.fleet.places import EARLY
 from warmer.fleet.policy import DEFAULT_IDLE_MINUTES, MARGIN_SECONDS, Decision, Look
 
 __all__ = ["Forecast"]
@@ -27,6 +28,9 @@ LEAST_GAPS = 3
 EQUAL_GAPS = 0.08
 """Gaps are equal that differ from their median by no more than this part of it, or by a minute:
 CloudWatch tells minutes."""
+
+LATE_BEATS = 2.5
+"""Where CloudWatch shows nobody for so many of its gaps, a beat has ended."""
 
 LEAST_GAP = 300.0
 MOST_TREND = 2.0
@@ -54,19 +58,19 @@ class Forecast:
     def decide(self, look: Look) -> Decision:
         """Read an hour's minutes if it is time; hold what is forecast, or wait for a beat."""
         memory = dict(look.memory) or {"read": look.now, "ask": look.now + HOUR, "used": -inf}
-        if look.now >= memory["ask"]:
+        if look.now > memory["ask"] - EARLY:
             first, values = look.history.concurrency(memory["read"])
             _take_in(memory, first, values, self.quantile)
             memory["ask"] = look.now + HOUR
         interval = self.minutes * 60 - MARGIN_SECONDS
         beat = _beat(memory)
-        if beat > interval:
+        if beat > interval and memory["read"] - memory["used"] < LATE_BEATS * beat:
             return self._before_beat(look.now, beat, memory)
         size = self._number(memory, look.now, interval)
         if not size:
             return Decision(0, _at_most(memory, _next_hour(look.now)), memory)
         due = max(memory.get("wave", -inf), memory["used"]) + interval
-        if due > look.now + 1 and size <= memory.get("size", 0.0):
+        if due >= look.now + EARLY and size <= memory.get("size", 0.0):
             return Decision(0, _at_most(memory, due), memory)
         _set_down(memory, look.now, size)
         return Decision(size, _at_most(memory, look.now + interval), memory)
@@ -79,10 +83,10 @@ class Forecast:
 
     def _before_beat(self, now: float, beat: float, memory: dict[str, float]) -> Decision:
         """One ping a minute before the next use that is due."""
-        beats = math.floor((now + 90.0 - memory["used"]) / beat) + 1
+        beats = math.ceil((now + EARLY + 60.0 - memory["used"]) / beat)
         following = memory["used"] + beats * beat - 60.0
         last = following - beat
-        due = last <= now + 30.0 and memory.get("wave", -inf) < last - 60.0 and now < last + 60.0
+        due = memory.get("wave", -inf) <= last - EARLY and now < last + 60.0
         if due:
             _set_down(memory, now, 1)
         return Decision(int(due), _at_most(memory, max(following, now + 60.0)), memory)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from warmer.fleet.auto import Auto
-from warmer.fleet.policy import Early, Heard, Hearing, IdleReset, Informed, Look, Policy, Sharing
+from warmer.fleet.policy import Heard, Hearing, IdleReset, Informed, Look, Policy, Sharing
 from warmer.fleet.use_log import MOST_REPORTS
 from warmer.fleet.uses import Use, Uses
 from warmer.lab.log_reads import log_reads, own_groups
@@ -204,9 +204,7 @@ class Simulation:
                 self._looked[self._whose[number], int(now / 60)] = True
             look_at = self._look(followed[number], now, self._among(followed, number))
             look_at = min(look_at, now + self._most)
-            early = isinstance(self._policy, Early)
-            following = run_before(look_at, now) if early else max(look_at, now + 1e-3)
-            heapq.heapreplace(queue, (following, number))
+            heapq.heapreplace(queue, (run_before(look_at, now), number))
         for number, one in enumerate(followed):
             self._advance(one, self._end)
             finish(one.pool, self._draws, self._end)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from warmer.fleet.places import EARLY
 from warmer.lab.compiled import compiled, inlined
 from warmer.lab.pool import (
     advance,
@@ -16,6 +17,7 @@ from warmer.lab.pool import (
     mark_run,
     push,
     release,
+    run_before,
     take,
 )
 from warmer.lab.state import (
@@ -217,11 +219,11 @@ def run_idle_reset(
                 minute -= 1
             if minute > oldest:
                 used_at = minute * 60.0
-        if used_at + interval <= look_at:
+        if used_at + interval < look_at + EARLY:
             if send_wave(pool, requests, draws, look_at, size, timing, nobody) < 0:
                 return False
             used_at = look_at
-        look_at = used_at + interval
+        look_at = run_before(used_at + interval, look_at)
     if not advance(pool, requests, draws, end):
         return False
     finish(pool, draws, end)
