@@ -92,6 +92,30 @@ def test_scheduled_provisioned_concurrency_is_there_in_hours_with_requests_only(
     assert any("cron(0 9 * * ? *)" in line for line in hourly.template)
 
 
+def test_of_a_trace_of_an_hour_a_schedule_costs_what_provisioning_all_day_does() -> None:
+    """A month is many such hours for both; and that other hours are not known is said."""
+    times = np.arange(9.5 * 3600.0, 10.5 * 3600.0, 1.0)
+    arrivals = Arrivals(times, np.full(len(times), 0.9), np.array([0, len(times)]))
+    made = Trace("made", ["f"], arrivals, 9.5 * 3600.0, 10.5 * 3600.0, ["Made."])
+
+    found = advise(made, Goal("rate", 0.0), Scenario(), Cost(), Facts())
+    flat, hourly = found.options[-2:]
+
+    assert hourly.usd_per_month == pytest.approx(flat.usd_per_month)
+    assert found.notes[0] == "Made."
+    assert "The trace has 1 h of a day" in found.notes[1]
+
+
+def test_environments_are_provisioned_for_the_part_of_an_hour_that_is_asked_for() -> None:
+    """Two at nine, three at ten, on two days."""
+    numbers = np.zeros(24, np.int64)
+    numbers[9:11] = 2, 3
+    provided = Provisioned(numbers)
+
+    assert provided.environment_seconds(9.5 * 3600, 10.25 * 3600) == 2 * 1800 + 3 * 900
+    assert provided.environment_seconds(0.0, 2 * DAY) == 2 * (2 + 3) * 3600
+
+
 def test_requests_beyond_provisioned_environments_overflow() -> None:
     """Three at once with two provisioned: the third gets an environment on demand."""
     requests = Requests(np.array([0.0, 0.1, 0.2, 5.0]), np.array([1.0, 1.0, 1.0, 1.0]))

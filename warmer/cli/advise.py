@@ -218,6 +218,8 @@ def _show(advice: Advice) -> None:
     for one in advice.options:
         if one.impossible:
             console.print(f"{one.name} is impossible: {one.impossible}.", soft_wrap=True)
+    for note in advice.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     best, goal = advice.recommended, advice.goal
     missed = "" if advice.met else ", which nothing reaches: this is the nearest"
     console.print(

@@ -127,10 +127,14 @@ class Option:
 
 @dataclass(frozen=True)
 class Advice:
-    """All options, and the one that is recommended."""
+    """All options, and the one that is recommended.
+
+    notes: what had to be assumed, a sentence each.
+    """
 
     goal: Goal
     options: Sequence[Option]
+    notes: Sequence[str] = ()
 
     @property
     def recommended(self) -> Option:
@@ -150,6 +154,7 @@ class Advice:
             "recommended": self.recommended.name,
             "goal_met": self.met,
             "template": list(self.recommended.template),
+            "notes": list(self.notes),
         }
 
 
@@ -160,7 +165,15 @@ def advise(trace: Trace, goal: Goal, scenario: Scenario, cost: Cost, facts: Fact
     arrivals = place(trace, Placement.UNIFORM, scenario.seed)
     study = _Study(trace, arrivals, scenario, cost, goal)
     options = [*study.pinged(), study.snap_start(facts), *study.provisioned()]
-    return Advice(goal, options)
+    return Advice(goal, options, [*trace.notes, *_short(trace)])
+
+
+def _short(trace: Trace) -> list[str]:
+    """What is assumed of a day of which the trace has a part."""
+    if trace.days >= 1:
+        return []
+    known = f"The trace has {trace.days * 24:.3g} h of a day"
+    return [f"{known}: a month is taken for many such, and schedules have none in other hours."]
 
 
 class _Study:
@@ -267,11 +280,11 @@ class _Study:
         return found
 
     def _counted(self, plan: list[Provisioned]) -> tuple[int, float, list[Provisioned]]:
-        parts, hours, served = [], 0, 0.0
+        parts, provisioned, served = [], 0.0, 0.0
         for function, provided in enumerate(plan):
             rest, seconds = provided.overflow(self.arrivals.of(function))
             parts.append(rest)
-            hours += provided.environment_hours
+            provisioned += provided.environment_seconds(self.trace.start, self.trace.end)
             served += seconds
         offsets = np.cumsum([0, *(len(part.times) for part in parts)])
         times = np.concatenate([part.times for part in parts])
@@ -279,7 +292,7 @@ class _Study:
         beyond = Arrivals(times, services, offsets.astype(np.int64))
         cold = self._cold(beyond, self.init) if len(times) else 0
         prices, gb = self.cost.prices, self.scenario.memory_mb / 1024
-        idle = hours * 3600 * 30 * gb * prices.provisioned_gb_second
+        idle = provisioned * self.month * gb * prices.provisioned_gb_second
         cheaper = prices.gb_second - prices.provisioned_running_gb_second
         usd = idle - served * self.month * gb * cheaper
         usd += prices.invokes(0, cold * self.month * self.init * 1000, self.scenario.memory_mb)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +30,14 @@ class Provisioned:
         """The same all day."""
         return cls(np.full(HOURS, number, np.int64))
 
-    @property
-    def environment_hours(self) -> int:
-        """In a day."""
-        return int(self.numbers.sum())
+    def environment_seconds(self, start: float, end: float) -> float:
+        """For how long environments are provisioned from `start` to `end`, each counted.
+
+        Both in seconds since a midnight in UTC.
+        """
+        hours = np.arange(math.floor(start / 3600), math.ceil(end / 3600))
+        seconds = np.minimum((hours + 1) * 3600.0, end) - np.maximum(hours * 3600.0, start)
+        return float((self.numbers[hours % HOURS] * seconds).sum())
 
     def overflow(self, requests: Requests) -> tuple[Requests, float]:
         """The requests that on-demand environments get, and the seconds that the others ran for."""
