@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from warmer.cli.whole_table import console_for
 from warmer.errors import ConfigurationError
 from warmer.fleet.price import ARCHITECTURES, Prices, prices_from_json
 
@@ -200,7 +200,6 @@ def _prices(options: Options) -> Prices:
 
 
 def _show(advice: Advice) -> None:
-    console = Console(width=max(Console().width, 100))
     table = Table(box=SIMPLE_HEAD)
     table.add_column("option", no_wrap=True)
     for name in ("cold starts", "rate", "p50 ms", "p99 ms", "USD/month"):
@@ -214,6 +213,7 @@ def _show(advice: Advice) -> None:
             f"{one.usd_per_month:,.2f}",
         )
         table.add_row(one.name, *(("",) * 5 if one.impossible else figures))
+    console = console_for(table)
     console.print(table)
     for one in advice.options:
         if one.impossible:

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from warmer.cli.whole_table import console_for
 from warmer.errors import ConfigurationError
 from warmer.fleet.policy import Policy, policy_from_text
 from warmer.fleet.price import ARCHITECTURES, Prices, prices_from_json
@@ -270,8 +271,13 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _show(comparison: Comparison) -> None:
-    console = Console(width=max(Console().width, LEAST_WIDTH))
-    trace, scenario = comparison.trace, comparison.scenario
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
+    table.add_column("policy", no_wrap=True)
+    for name in COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in comparison.rows():
+        table.add_row(*_cells(row))
+    console, trace, scenario = console_for(table), comparison.trace, comparison.scenario
     console.print(
         f"{trace.format}: {len(trace):,} functions, {trace.invocations:,} requests, "
         f"{trace.days:.2f} days; T {scenario.idle_lifetime} s, INIT {scenario.init} s, "
@@ -281,12 +287,6 @@ def _show(comparison: Comparison) -> None:
     )
     for note in trace.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
-    table.add_column("policy", no_wrap=True)
-    for name in COLUMNS:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in comparison.rows():
-        table.add_row(*_cells(row))
     console.print(table)
     console.print(
         f"Without pings there are {comparison.cold_starts_without[0]:,} cold starts.\n"
@@ -299,7 +299,6 @@ def _show(comparison: Comparison) -> None:
     )
 
 
-LEAST_WIDTH = 124
 COLUMNS = (
     "cold starts",
     "rate",

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 
 from warmer.lab.comparison import Comparison, Result
 
@@ -47,13 +50,6 @@ def _draw(axes: Axes, comparison: Comparison) -> None:
         every = [placed[number].cold_start_rate * 100 for placed in comparison.results]
         axes.plot([usd(result)] * 2, [min(every), max(every)], color="tab:blue", alpha=0.4)
         axes.plot(usd(result), result.cold_start_rate * 100, "o", color="tab:blue")
-        axes.annotate(
-            result.policy,
-            (usd(result), result.cold_start_rate * 100),
-            xytext=(5, 4),
-            textcoords="offset points",
-            fontsize=8,
-        )
     front = pareto_front(results)
     axes.step(
         [usd(one) for one in front],
@@ -76,7 +72,52 @@ def _draw(axes: Axes, comparison: Comparison) -> None:
         f"T = {comparison.scenario.idle_lifetime} s"
     )
     axes.grid(alpha=0.3)
-    axes.legend()
+    legend = axes.legend()
+    points = [(usd(one), one.cold_start_rate * 100) for one in results]
+    _name(axes, [one.policy for one in results], points, legend)
+
+
+HEIGHTS = tuple(height for line in range(10) for height in (4 + 11 * line, -11 - 11 * line))
+PLACES = tuple((side, height) for height in HEIGHTS for side in ("left", "right"))
+"""Where a name may stand, the first that is free: its side that is at its point, and how many
+typographic points above."""
+
+POINT_PIXELS = 5.0
+
+
+def _name(
+    axes: Axes, names: Sequence[str], points: Sequence[tuple[float, float]], legend: Legend
+) -> None:
+    """Write each name beside its point, within the axes and over nothing else, if there is room."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.canvas.draw()  # which lays out what is measured here
+    taken = [legend.get_window_extent()]
+    for x, y in axes.transData.transform(points):
+        taken.append(Bbox([[x, y], [x, y]]).padded(POINT_PIXELS))
+    for name, point in zip(names, points, strict=True):
+        for side, height in PLACES:
+            label = _label(axes, name, point, side, height)
+            box = label.get_window_extent().padded(1.5)
+            if _is_within(box, axes.bbox) and not any(box.overlaps(other) for other in taken):
+                break
+            label.remove()
+        else:
+            box = _label(axes, name, point, *PLACES[0]).get_window_extent()
+        taken.append(box)
+
+
+def _label(axes: Axes, name: str, point: tuple[float, float], side: str, height: int) -> Annotation:
+    """A name that begins or ends at its point, as high above as is said."""
+    offset = (5 if side == "left" else -5, height)
+    label = axes.annotate(name, point, offset, textcoords="offset points", fontsize=8, ha=side)
+    label.set_in_layout(False)  # else the axes would move under the names
+    return label
+
+
+def _is_within(box: Bbox, other: Bbox) -> bool:
+    inner = other.x0 <= box.x0 and box.x1 <= other.x1
+    return bool(inner and other.y0 <= box.y0 and box.y1 <= other.y1)
 
 
 def _draw_floor(axes: Axes, comparison: Comparison) -> None:
