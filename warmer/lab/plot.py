@@ -82,7 +82,8 @@ PLACES = tuple((side, height) for height in HEIGHTS for side in ("left", "right"
 """Where a name may stand, the first that is free: its side that is at its point, and how many
 typographic points above."""
 
-POINT_PIXELS = 5.0
+POINT_PIXELS, NAME_PIXELS = 6.5, 1.0
+"""So far around points and names no other name begins."""
 
 
 def _name(
@@ -98,13 +99,13 @@ def _name(
     for name, point in zip(names, points, strict=True):
         for side, height in PLACES:
             label = _label(axes, name, point, side, height)
-            box = label.get_window_extent().padded(1.5)
-            if _is_within(box, axes.bbox) and not any(box.overlaps(other) for other in taken):
+            box = label.get_window_extent()
+            if _is_within(box, axes.bbox) and not any(box.overlaps(it) for it in taken):
                 break
             label.remove()
         else:
             box = _label(axes, name, point, *PLACES[0]).get_window_extent()
-        taken.append(box)
+        taken.append(box.padded(NAME_PIXELS))
 
 
 def _label(axes: Axes, name: str, point: tuple[float, float], side: str, height: int) -> Annotation:
