@@ -143,7 +143,10 @@ def test_the_number_of_a_target_is_the_most_that_a_policy_holds() -> None:
     assert world.pings == 1 + 5
 
 
-@pytest.mark.parametrize("text", ["fixed:5", "idle-reset:10", "auto:cold=0.001"])
+@pytest.mark.parametrize(
+    "text",
+    ["fixed:5", "idle-reset:10", "auto:cold=0.001", "break-even:0.001", "hybrid", "forecast"],
+)
 @pytest.mark.parametrize("gap", [270.0, 900.0, 1380.0])
 def test_the_warmer_reaches_the_cold_starts_that_the_simulator_says(text: str, gap: float) -> None:
     """Twelve hours of a caller with a beat: the first may differ, by where a run's minute is."""

@@ -211,6 +211,27 @@ def test_a_break_even_begins_anew_when_users_came() -> None:
     assert policy.decide(_look(570.0, first.memory, heard=[used])).hold == 1
 
 
+@pytest.mark.parametrize(
+    ("used_minutes_ago", "expected"),
+    [
+        (20, (0, 3600.0)),  # forgotten already: nothing is lost by waiting
+        (5, (0, 4.5 * 60.0)),
+        (9, (1, 9.5 * 60.0)),  # before the next run could
+    ],
+)
+def test_a_break_even_that_has_stopped_begins_anew_with_users_that_the_history_shows(
+    used_minutes_ago: int, expected: tuple[int, float]
+) -> None:
+    """Half a minute before they are forgotten, in the last run before that."""
+    policy, now = BreakEven(1.5 * (PRICES.ping + PRICES.look)), 3600.0
+    stopped = {"spent": policy.value, "read": 0.0}
+
+    history = Used([60 - used_minutes_ago], until=60)
+    decision = policy.decide(_look(now, stopped, history))
+
+    assert (decision.hold, decision.look_at - now) == expected
+
+
 def test_a_hybrid_pings_from_the_5th_to_the_99th_percentile_of_gaps() -> None:
     """A use each 30 minutes: no ping for nine tenths of them, then until shortly after."""
     policy = Hybrid(10)

@@ -18,9 +18,9 @@ from warmer.lab.plot import write_plot
 from warmer.lab.scenario import Scenario
 
 
-@pytest.fixture
-def axes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Axes:
-    """Of a plot in which six policies are at the same point, and one is elsewhere."""
+@pytest.fixture(params=[6])
+def axes(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Axes:
+    """Of a plot in which so many policies are at the same point, and one is elsewhere."""
     drawn: list[Figure] = []
     save = Figure.savefig
 
@@ -29,7 +29,9 @@ def axes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Axes:
         save(figure, *arguments, **options)  # type: ignore[arg-type]  # as they came
 
     monkeypatch.setattr(Figure, "savefig", kept)
-    policies = {f"fixed:5, {number}": Fixed(5) for number in range(6)} | {"none": Never()}
+    policies = {f"fixed:5, {number}": Fixed(5) for number in range(request.param)} | {
+        "none": Never()
+    }
     found = compare(trace(900.0), policies, Scenario(), Cost(), [Placement.UNIFORM])
     write_plot(found, tmp_path / "plot")
     drawn[0].canvas.draw()  # what is measured is as it was drawn last, for SVG until here
@@ -52,3 +54,9 @@ def test_names_are_within_the_axes(axes: Axes) -> None:
         box = text.get_window_extent()
         assert within.x0 <= box.x0 and box.x1 <= within.x1
         assert within.y0 <= box.y0 and box.y1 <= within.y1
+
+
+@pytest.mark.parametrize("axes", [30], indirect=True)
+def test_names_for_which_there_is_no_room_are_written_all_the_same(axes: Axes) -> None:
+    """Over others: none is left out."""
+    assert len(axes.texts) == 31

@@ -2,8 +2,8 @@
 
 The policy chooses its own next look; the runs between are none of its business. As it may be asked
 at runs only, it is asked at the last one before the moment that it chose: a look that came later
-would find what it meant to keep forgotten. What it remembers is kept with what
-is known of each version, so that another process of the warmer goes on where this one was.
+would find what it meant to keep forgotten. What it remembers is kept with what is known of each
+version, so that another process of the warmer goes on where this one was.
 
 What users do is read from functions' logs, for nothing and within seconds, where those may be read
 and have reports of requests; else from CloudWatch's metrics.

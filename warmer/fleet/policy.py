@@ -1,11 +1,10 @@
 """How many execution environments to hold warm, and when to look again: pure, the past only.
 
 A policy is asked at the moments that it chose itself, in the warmer's last run before each. It sees
-the clock, the replies to its last
-wave, which cost nothing, and the history of concurrency, which costs a metric's price each time it
-is read. It answers with the size of a wave to send now (0 for none) and the moment of its next
-look. What it must remember it hands over as JSON values and gets back, so that it works as well in
-a function that forgets everything between two runs.
+the clock, the replies to its last wave, which cost nothing, and the history of concurrency, which
+costs a metric's price each time it is read. It answers with the size of a wave to send now (0 for
+none) and the moment of its next look. What it must remember it hands over as JSON values and gets
+back, so that it works as well in a function that forgets everything between two runs.
 """
 
 from __future__ import annotations
